@@ -1,0 +1,78 @@
+"""One line of the journal: what happened, in which transaction, chained to all that came before.
+
+The chain is per account: `hash = SHA-256(prev_hash || canonical JSON of the entry)`; whoever changes, drops or
+reorders a line breaks every later hash (`holdfast audit verify`).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from enum import Enum
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from holdfast.domain.names import AccountId, HoldId, PlanId, Symbol
+
+
+class EntryKind(Enum):
+    """What a journal entry records. The names of reconcile events on the bus are the same."""
+
+    BASELINE = "BASELINE"
+    AGREED = "AGREED"
+    DRIFT = "DRIFT"
+    HOLD_SET = "HOLD_SET"
+    HOLD_UPDATED = "HOLD_UPDATED"
+    HOLD_RELEASED = "HOLD_RELEASED"
+    HOLD_IMPORTED = "HOLD_IMPORTED"
+    REPAIR = "REPAIR"
+    CLOSE_PLANNED = "CLOSE_PLANNED"
+    CLOSE_SUPERSEDED = "CLOSE_SUPERSEDED"
+    CLOSE_CLAIMED = "CLOSE_CLAIMED"
+    CLOSE_REFUSED = "CLOSE_REFUSED"
+    CLOSE_DONE = "CLOSE_DONE"
+    MANUAL_REQUIRED = "MANUAL_REQUIRED"
+    INTENT = "INTENT"
+    """A permit, its claim and the order about to be sent, before the request leaves."""
+    PLAN_REFUSED = "PLAN_REFUSED"
+    ORDER_OUTCOME = "ORDER_OUTCOME"
+    FILL = "FILL"
+    ADOPTED = "ADOPTED"
+    APPROVED = "APPROVED"
+    REQUESTED = "REQUESTED"
+    REQUEST_ENDED = "REQUEST_ENDED"
+    ALERT = "ALERT"
+    ALERT_ACKED = "ALERT_ACKED"
+    STAMP_VOIDED = "STAMP_VOIDED"
+    HALTED = "HALTED"
+    RESUMED = "RESUMED"
+    LEASE = "LEASE"
+
+
+JsonValue = str | int | bool | None | list["JsonValue"] | dict[str, "JsonValue"]
+"""What a journal body may hold: amounts as decimal strings, times as epoch ms; never a float."""
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """An entry to be appended. Sequence, time and hashes are the journal's to give."""
+
+    kind: EntryKind
+    account: AccountId
+    symbol: Symbol | None = None
+    hold_id: HoldId | None = None
+    plan_id: PlanId | None = None
+    body: Mapping[str, JsonValue] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class JournaledEntry:
+    """An entry as it stands in the journal."""
+
+    seq: int
+    """1, 2, 3 ... per account, without a gap."""
+    at_ms: int
+    entry: Entry
+    prev_hash: str
+    hash: str

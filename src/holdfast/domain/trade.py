@@ -1,0 +1,72 @@
+"""What the venue says was executed.
+
+A trade is identified by (symbol, trade id). It becomes a fill of ours when the journal books it, once, by
+(symbol, trade id, order id). Missing price or client id is missing, never 0 or "".
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import Enum
+from typing import TYPE_CHECKING
+
+from holdfast.domain.sides import Leg, PositionSide, Side, Source
+
+if TYPE_CHECKING:
+    from decimal import Decimal
+
+    from holdfast.domain.names import AccountId, ClientOrderId, Symbol, TradeId, VenueOrderId
+
+
+@dataclass(frozen=True, slots=True)
+class Trade:
+    """One execution at the venue."""
+
+    symbol: Symbol
+    trade_id: TradeId
+    order_id: VenueOrderId
+    client_order_id: ClientOrderId | None
+    """Known from the stream; `userTrades` does not carry it."""
+    side: Side
+    position_side: PositionSide
+    qty: Decimal
+    """Base asset, always positive."""
+    price: Decimal | None
+    venue_ms: int
+    """Venue time of the match (`T` on the stream, `time` over REST), epoch ms."""
+    source: Source
+
+    @property
+    def signed_qty(self) -> Decimal:
+        """What the trade did to its position."""
+        return self.qty * self.side.sign
+
+    def leg_of(self, account: AccountId) -> Leg:
+        """The leg that the trade moved."""
+        return Leg(account, self.symbol, self.position_side)
+
+
+class TradeOrigin(Enum):
+    """Who caused a trade, judged by its order's client id."""
+
+    OWN = "own"
+    FORCED = "forced"
+    """Liquidation, ADL or settlement (venue client ids `autoclose-`, `adl_autoclose`, `settlement_autoclose-`)."""
+    FOREIGN = "foreign"
+
+
+_FORCED_PREFIXES = ("autoclose-", "adl_autoclose", "settlement_autoclose-")
+
+
+def is_forced_client_order_id(text: str) -> bool:
+    """Tell whether the venue itself placed the order."""
+    return text.startswith(_FORCED_PREFIXES)
+
+
+@dataclass(frozen=True, slots=True)
+class TradePage:
+    """The account's trades on one symbol since a cursor, oldest first."""
+
+    trades: tuple[Trade, ...]
+    complete: bool
+    """False when the bound on pages was reached first: then the page proves nothing."""
