@@ -79,5 +79,11 @@ class Limits:
     """Waited on top of timestamp + recvWindow before absence may prove anything."""
     unknown_ms_max: int = 30_000
     """An UNKNOWN that lasts longer is a hold."""
+    alert_ms_max: int = 5_000
+    """How soon an alert must have reached a channel before its hold counts as having no next step."""
+    hold_alert_ms: int = 10_000
+    """A hold that stands longer than this is told to a person, whatever its next step is."""
+    alert_repeat_ms: int = 300_000
+    """How often an alert is repeated until a person acknowledges it."""
     send_attempts_max: int = 3
     """Requests for one plan, counting repeats after a documented "not executed"."""

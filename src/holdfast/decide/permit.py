@@ -1,0 +1,276 @@
+"""May this EXECUTE become an order? P3.3 (position state) and P3.2 (limits) in one table, first match wins.
+
+    | #  | facts                                                            | refusal                     | waits |
+    |----|------------------------------------------------------------------|-----------------------------|-------|
+    |  1 | trading is HALTED                                                | halted                      |       |
+    |  2 | symbol not on the allowlist                                      | symbol_not_allowed          |       |
+    |  3 | the venue lists no such symbol                                   | unknown_symbol              |       |
+    |  4 | the venue does not trade it now                                  | symbol_not_trading          |       |
+    |  5 | plan older than plan_age_ms_max, or past `expires`               | stale_plan                  |       |
+    |  6 | plan from the future by more than plan_future_ms_max             | future_plan                 |       |
+    |  7 | not MARKET                                                       | unsupported                 |       |
+    |  8 | position side does not fit the mode                              | position_side_mismatch      |       |
+    |  9 | no baseline                                                      | no_baseline                 |       |
+    | 10 | a hold stands on the symbol, on any leg                          | hold_active                 |       |
+    | 11 | the bus could not be read for holds                              | bus_unreadable              |       |
+    | 12 | the bus reading is too old or from the future                    | input_stale                 |       |
+    | 13 | a hold was set on the bus                                        | bus_hold                    |       |
+    | 14 | stamp missing, older than stamp_age_ms_max, or negative          | stamp_stale                 |       |
+    | 15 | an order of ours on the symbol is claimed, sending or UNKNOWN    | order_pending               | yes   |
+    | 16 | the reconciler has not seen agreement at this ledger version     | not_agreed                  | yes   |
+    | 17 | close or reduce-only, and the ledger is flat                     | nothing_to_close            |       |
+    | 18 | reduce-only that would not shrink, or by more than there is      | would_increase              |       |
+    | 19 | quantity off the step                                            | qty_off_step                |       |
+    | 20 | below / above the venue's bounds                                 | qty_below_min/qty_above_max |       |
+    | 21 | mark price missing or stale                                      | notional_above_max          |       |
+    | 22 | notional above order_notional_max                                | notional_above_max          |       |
+    | 23 | notional below the venue's minimum, not reduce-only              | notional_below_min          |       |
+    | -- | otherwise                                                        | Permit                      |       |
+
+`side=close` means reduce-only in the direction that shrinks the ledger's position; its quantity is never raised
+and never cut: a partial close stays the part that it says. Invariants I4, I5. Source: DESIGN §2.2.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from decimal import Decimal
+from typing import TYPE_CHECKING
+
+from holdfast.decide.close import side_that_shrinks
+from holdfast.domain.amounts import ZERO, format_amount, is_on_step, sign_of
+from holdfast.domain.names import client_order_id
+from holdfast.domain.permit import Permit, Refusal
+from holdfast.domain.reasons import Reason
+from holdfast.domain.sides import (
+    Decision,
+    Leg,
+    OrderType,
+    PlanSide,
+    PositionMode,
+    PositionSide,
+    Side,
+    TradingState,
+)
+
+if TYPE_CHECKING:
+    from holdfast.domain.hold import Hold
+    from holdfast.domain.instrument import Instrument
+    from holdfast.domain.ledger import LedgerState
+    from holdfast.domain.limits import Limits
+    from holdfast.domain.names import AccountId
+    from holdfast.domain.order import Order
+    from holdfast.domain.plan import Plan
+
+
+@dataclass(frozen=True, slots=True)
+class BusReading:
+    """What stood on the symbol's hold key, read before the transaction."""
+
+    value: str | None
+    """None when free."""
+    read_ms: int
+    """Our clock before the read."""
+    known: frozenset[str]
+    """Ids of the journal's holds ever seen on the bus by us: our own copy is no new hold."""
+
+
+@dataclass(frozen=True, slots=True)
+class MarkPrice:
+    """The venue's mark price of the symbol."""
+
+    price: Decimal
+    read_ms: int
+
+
+@dataclass(frozen=True, slots=True)
+class PermitFacts:
+    """All that the table looks at."""
+
+    account: AccountId
+    plan: Plan
+    now_ms: int
+    venue_offset_ms: int
+    """Venue clock minus ours."""
+    limits: Limits
+    trading: TradingState
+    mode: PositionMode | None
+    baseline: bool
+    instrument: Instrument | None
+    holds: tuple[Hold, ...]
+    """Open holds of the symbol, any leg, any owner."""
+    bus: BusReading | None
+    """None: the bus could not be read."""
+    orders: tuple[Order, ...]
+    """Own orders on the symbol that are not settled."""
+    ledger: LedgerState
+    stamp_ms: int | None
+    mark: MarkPrice | None
+
+
+MARK_AGE_MS_MAX = 10_000
+"""A mark price older than this cannot bound a notional."""
+
+
+def leg_of_plan(account: AccountId, plan: Plan, mode: PositionMode | None) -> Leg | None:
+    """The leg that the plan is about; None if its position side does not fit the account's mode.
+
+    In one-way mode the side may be left out or BOTH; in hedge mode LONG or SHORT must be named.
+    """
+    side = plan.position_side
+    if mode is PositionMode.HEDGE:
+        return None if side in (None, PositionSide.BOTH) else Leg(account, plan.symbol, side)
+    if mode is None or side not in (None, PositionSide.BOTH):
+        return None
+    return Leg(account, plan.symbol, PositionSide.BOTH)
+
+
+def permit_execute(facts: PermitFacts) -> Permit | Refusal:
+    """Run the table (see the module)."""
+    refusal = _standing(facts) or _plan_itself(facts) or _reconciled(facts)
+    if refusal is not None:
+        return refusal
+    side = _side(facts)
+    if isinstance(side, Refusal):
+        return side
+    refusal = _size(facts, reduces=_reduces(facts))
+    if refusal is not None:
+        return refusal
+    plan = facts.plan
+    return Permit(
+        plan_id=plan.plan_id,
+        decision=Decision.EXECUTE,
+        leg=facts.ledger.leg,
+        side=side,
+        qty=plan.qty,
+        order_type=plan.order_type,
+        reduce_only=_reduces(facts),
+        price=None,
+        time_in_force=None,
+        client_order_id=client_order_id(facts.account, plan.plan_id),
+        against_drift_qty=ZERO,
+        hold_id=None,
+        timestamp_ms=facts.now_ms + facts.venue_offset_ms,
+        recv_window_ms=facts.limits.recv_window_ms,
+    )
+
+
+def refuse(reason: Reason, detail: str) -> Refusal:
+    """A refusal for good."""
+    return Refusal(reason, detail, reason.value)
+
+
+def _refuse_for_now(reason: Reason, detail: str) -> Refusal:
+    return Refusal(reason, detail, reason.value, can_wait=True)
+
+
+def _standing(facts: PermitFacts) -> Refusal | None:
+    symbol = facts.plan.symbol
+    if facts.trading is TradingState.HALTED:
+        return refuse(Reason.HALTED, "trading on the account is halted")
+    if symbol not in facts.limits.symbols:
+        return refuse(Reason.NOT_ALLOWED, f"{symbol} is not on the account's allowlist")
+    if facts.instrument is None:
+        return refuse(Reason.UNKNOWN_SYMBOL, f"the venue lists no {symbol}")
+    if not facts.instrument.is_trading:
+        return refuse(Reason.SYMBOL_NOT_TRADING, f"{symbol} is {facts.instrument.status} at the venue")
+    return None
+
+
+def _plan_itself(facts: PermitFacts) -> Refusal | None:
+    plan = facts.plan
+    age = facts.now_ms - plan.timestamp_ms
+    if age > facts.limits.plan_age_ms_max:
+        return refuse(Reason.STALE_PLAN, f"the plan is {age} ms old")
+    if plan.expires_ms is not None and facts.now_ms > plan.expires_ms:
+        return refuse(Reason.STALE_PLAN, f"the plan expired {facts.now_ms - plan.expires_ms} ms ago")
+    if -age > facts.limits.plan_future_ms_max:
+        return refuse(Reason.FUTURE_PLAN, f"the plan is {-age} ms ahead of the journal's clock")
+    if plan.order_type is not OrderType.MARKET:
+        return refuse(Reason.UNSUPPORTED, "only MARKET plans are executed in this version")
+    if leg_of_plan(facts.account, plan, facts.mode) != facts.ledger.leg:
+        mode = facts.mode.value if facts.mode is not None else "not known yet"
+        return refuse(Reason.POSITION_SIDE, f"the account's position mode is {mode}")
+    return None
+
+
+def _reconciled(facts: PermitFacts) -> Refusal | None:
+    """Rows 9 to 16: permission is positive, fresh and atomic."""
+    if not facts.baseline:
+        return refuse(Reason.NO_BASELINE, "the account has had no first complete view yet")
+    for hold in facts.holds:
+        return refuse(Reason.HOLD_ACTIVE, f"hold {hold.hold_id} stands ({hold.reason.value})")
+    if facts.bus is None:
+        return refuse(Reason.BUS_UNREADABLE, "the bus could not be read for holds")
+    read_age = facts.now_ms - facts.bus.read_ms
+    if not 0 <= read_age <= facts.limits.input_age_ms_max:
+        return refuse(Reason.INPUT_STALE, f"the bus was read {read_age} ms ago")
+    if facts.bus.value is not None and facts.bus.value not in facts.bus.known:
+        return refuse(Reason.BUS_HOLD, "a hold was set on the bus by hand")
+    if facts.stamp_ms is None:
+        return refuse(Reason.STAMP_STALE, "the reconciler has no standing proof")
+    stamp_age = facts.now_ms - facts.stamp_ms
+    if not 0 <= stamp_age <= facts.limits.stamp_age_ms_max:
+        return refuse(Reason.STAMP_STALE, f"the reconciler's proof is {stamp_age} ms old")
+    for order in facts.orders:
+        if order.state.blocks_symbol or not order.is_settled:
+            return _refuse_for_now(Reason.ORDER_PENDING, f"order {order.client_order_id} is {order.state.value}")
+    if not facts.ledger.is_agreed:
+        return _refuse_for_now(Reason.NOT_AGREED, f"ledger version {facts.ledger.version} is not agreed yet")
+    return None
+
+
+def _reduces(facts: PermitFacts) -> bool:
+    return facts.plan.reduce_only or facts.plan.side is PlanSide.CLOSE
+
+
+def _side(facts: PermitFacts) -> Side | Refusal:
+    """Rows 17 and 18: the order's side, which a reduce-only plan may use only to shrink."""
+    plan, held = facts.plan, facts.ledger.amt
+    if _reduces(facts) and held == ZERO:
+        return refuse(Reason.NOTHING_TO_CLOSE, "the ledger is flat")
+    if plan.side is PlanSide.CLOSE:
+        side = side_that_shrinks(held)
+    else:
+        side = Side.BUY if plan.side is PlanSide.BUY else Side.SELL
+    if _reduces(facts) and (side.sign == sign_of(held) or plan.qty > abs(held)):
+        return refuse(
+            Reason.WOULD_INCREASE,
+            f"reduce-only {side.value} {format_amount(plan.qty)} against a ledger of {format_amount(held)}",
+        )
+    if facts.ledger.leg.position_side is not PositionSide.BOTH:
+        return _hedge_side(facts, side)
+    return side
+
+
+def _hedge_side(facts: PermitFacts, side: Side) -> Side | Refusal:
+    """In hedge mode the side that shrinks a leg cannot flip it: more than it holds would be refused or lost."""
+    opens = Side.BUY if facts.ledger.leg.position_side is PositionSide.LONG else Side.SELL
+    if side is not opens and facts.plan.qty > abs(facts.ledger.amt):
+        return refuse(Reason.WOULD_INCREASE, "a hedge leg cannot be closed by more than it holds")
+    return side
+
+
+def _size(facts: PermitFacts, *, reduces: bool) -> Refusal | None:
+    plan, rules = facts.plan, facts.instrument
+    if rules is None:
+        return refuse(Reason.UNKNOWN_SYMBOL, "the venue's rules are not known")
+    if not is_on_step(plan.qty, rules.qty_step):
+        return refuse(Reason.OFF_STEP, f"the step is {format_amount(rules.qty_step)}")
+    smallest = max(rules.qty_min or ZERO, rules.market_qty_min or ZERO)
+    if plan.qty < smallest:
+        return refuse(Reason.BELOW_MIN_QTY, f"the minimum is {format_amount(smallest)}")
+    for largest in (rules.market_qty_max, rules.qty_max):
+        if largest is not None and plan.qty > largest:
+            return refuse(Reason.ABOVE_MAX_QTY, f"the maximum is {format_amount(largest)}")
+    if facts.mark is None or not 0 <= facts.now_ms - facts.mark.read_ms <= MARK_AGE_MS_MAX:
+        return refuse(Reason.ABOVE_MAX_NOTIONAL, "no fresh mark price bounds the notional")
+    notional = plan.qty * facts.mark.price
+    if notional > facts.limits.order_notional_max and not reduces:
+        return refuse(Reason.ABOVE_MAX_NOTIONAL, f"the notional is about {format_amount(notional.quantize(_CENT))}")
+    if rules.notional_min is not None and notional < rules.notional_min and not reduces:
+        return refuse(Reason.BELOW_MIN_NOTIONAL, f"the venue's minimum is {format_amount(rules.notional_min)}")
+    return None
+
+
+_CENT = Decimal("0.01")
