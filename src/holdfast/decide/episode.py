@@ -132,9 +132,9 @@ def _told_when_overdue(facts: EpisodeFacts, hold: Hold, move: Move) -> Move:
     text = f"overdue: {move.step.text}"
     if hold.next_step.kind is StepKind.OPERATOR and hold.next_step.text == text:
         return replace(move, step=hold.next_step)
-    if hold.next_step.kind is move.step.kind and facts.leg.now_ms > hold.next_step.due_ms:
-        if move.kind in (MoveKind.LOOK, MoveKind.WAIT):
-            return replace(move, step=_step(facts, StepKind.OPERATOR, text))
+    overdue = hold.next_step.kind is move.step.kind and facts.leg.now_ms > hold.next_step.due_ms
+    if overdue and move.kind in {MoveKind.LOOK, MoveKind.WAIT}:
+        return replace(move, step=_step(facts, StepKind.OPERATOR, text))
     return move
 
 

@@ -16,15 +16,15 @@
     | 12 | the bus reading is too old or from the future                    | input_stale                 |       |
     | 13 | a hold was set on the bus                                        | bus_hold                    |       |
     | 14 | stamp missing, older than stamp_age_ms_max, or negative          | stamp_stale                 |       |
-    | 15 | an order of ours on the symbol is claimed, sending or UNKNOWN    | order_pending               | yes   |
+    | 15 | an order of ours on the symbol is claimed, sending, UNKNOWN, or final but not booked | order_pending               | yes   |
     | 16 | the reconciler has not seen agreement at this ledger version     | not_agreed                  | yes   |
     | 17 | close or reduce-only, and the ledger is flat                     | nothing_to_close            |       |
     | 18 | reduce-only that would not shrink, or by more than there is      | would_increase              |       |
     | 19 | quantity off the step                                            | qty_off_step                |       |
     | 20 | below / above the venue's bounds                                 | qty_below_min/qty_above_max |       |
-    | 21 | mark price missing or stale                                      | notional_above_max          |       |
-    | 22 | notional above order_notional_max                                | notional_above_max          |       |
-    | 23 | notional below the venue's minimum, not reduce-only              | notional_below_min          |       |
+    | 21 | not reduce-only, and the mark price is missing or stale          | notional_above_max          |       |
+    | 22 | not reduce-only, notional above order_notional_max               | notional_above_max          |       |
+    | 23 | not reduce-only, notional below the venue's minimum              | notional_below_min          |       |
     | -- | otherwise                                                        | Permit                      |       |
 
 `side=close` means reduce-only in the direction that shrinks the ledger's position; its quantity is never raised
@@ -68,11 +68,9 @@ class BusReading:
     """What stood on the symbol's hold key, read before the transaction."""
 
     value: str | None
-    """None when free."""
+    """None when free, or when it is the id of a journaled hold: that is our own copy, and the journal decides."""
     read_ms: int
     """Our clock before the read."""
-    known: frozenset[str]
-    """Ids of the journal's holds ever seen on the bus by us: our own copy is no new hold."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -205,7 +203,7 @@ def _reconciled(facts: PermitFacts) -> Refusal | None:
     read_age = facts.now_ms - facts.bus.read_ms
     if not 0 <= read_age <= facts.limits.input_age_ms_max:
         return refuse(Reason.INPUT_STALE, f"the bus was read {read_age} ms ago")
-    if facts.bus.value is not None and facts.bus.value not in facts.bus.known:
+    if facts.bus.value is not None:
         return refuse(Reason.BUS_HOLD, "a hold was set on the bus by hand")
     if facts.stamp_ms is None:
         return refuse(Reason.STAMP_STALE, "the reconciler has no standing proof")
@@ -213,7 +211,7 @@ def _reconciled(facts: PermitFacts) -> Refusal | None:
     if not 0 <= stamp_age <= facts.limits.stamp_age_ms_max:
         return refuse(Reason.STAMP_STALE, f"the reconciler's proof is {stamp_age} ms old")
     for order in facts.orders:
-        if order.state.blocks_symbol or not order.is_settled:
+        if order.state.blocks_symbol or (order.state.is_final and not order.is_settled):
             return _refuse_for_now(Reason.ORDER_PENDING, f"order {order.client_order_id} is {order.state.value}")
     if not facts.ledger.is_agreed:
         return _refuse_for_now(Reason.NOT_AGREED, f"ledger version {facts.ledger.version} is not agreed yet")
@@ -263,12 +261,14 @@ def _size(facts: PermitFacts, *, reduces: bool) -> Refusal | None:
     for largest in (rules.market_qty_max, rules.qty_max):
         if largest is not None and plan.qty > largest:
             return refuse(Reason.ABOVE_MAX_QTY, f"the maximum is {format_amount(largest)}")
+    if reduces:
+        return None
     if facts.mark is None or not 0 <= facts.now_ms - facts.mark.read_ms <= MARK_AGE_MS_MAX:
         return refuse(Reason.ABOVE_MAX_NOTIONAL, "no fresh mark price bounds the notional")
     notional = plan.qty * facts.mark.price
-    if notional > facts.limits.order_notional_max and not reduces:
+    if notional > facts.limits.order_notional_max:
         return refuse(Reason.ABOVE_MAX_NOTIONAL, f"the notional is about {format_amount(notional.quantize(_CENT))}")
-    if rules.notional_min is not None and notional < rules.notional_min and not reduces:
+    if rules.notional_min is not None and notional < rules.notional_min:
         return refuse(Reason.BELOW_MIN_NOTIONAL, f"the venue's minimum is {format_amount(rules.notional_min)}")
     return None
 

@@ -1,0 +1,93 @@
+"""What a request brought back -> what the order is now.
+
+    | the outcome of the request             | order state                            | its plan            |
+    |----------------------------------------|----------------------------------------|---------------------|
+    | Accepted, venue status not final       | OPEN                                   | waits for the end   |
+    | Accepted, final, nothing executed      | NOT_FILLED                             | not_filled          |
+    | Accepted, final, all or part executed  | FILLED / PARTIAL                       | executed            |
+    | Refused                                | REFUSED                                | the refusal's reason |
+    | NotExecuted, attempts left             | SENDING again by a whole new permit    | waits               |
+    | NotExecuted, attempts spent            | REFUSED                                | the reason          |
+    | AlreadyExists                          | UNKNOWN (ask, then adopt)              | waits               |
+    | Unknown                                | UNKNOWN                                | waits               |
+
+An order that comes back OPEN after a MARKET request is asked about like an UNKNOWN one until it is final.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from holdfast.domain.amounts import ZERO
+from holdfast.domain.order import Order, OrderReport, OrderState
+from holdfast.domain.plan import PlanResult
+from holdfast.domain.reasons import Reason
+
+if TYPE_CHECKING:
+    from decimal import Decimal
+
+
+def adopt_report(order: Order, report: OrderReport, now_ms: int) -> Order:
+    """The order with what the venue reports of it. A report never takes back what an earlier one proved."""
+    state = report.state()
+    if order.state.is_final and not state.is_final:
+        return order
+    executed = max(order.executed_qty, report.executed_qty)
+    error = Reason.NOT_FILLED.value if state is OrderState.NOT_FILLED else ""
+    return replace(
+        order,
+        state=state,
+        venue_order_id=report.order_id,
+        executed_qty=executed,
+        avg_price=report.avg_price if report.avg_price is not None else order.avg_price,
+        error=error,
+        error_detail=f"the venue's status is {report.status.value}" if error else "",
+        updated_ms=now_ms,
+    )
+
+
+def refused(order: Order, reason: Reason, detail: str, now_ms: int) -> Order:
+    """The order, proven not executed."""
+    return replace(order, state=OrderState.REFUSED, error=reason.value, error_detail=detail, updated_ms=now_ms)
+
+
+def unknown(order: Order, detail: str, now_ms: int) -> Order:
+    """The order, of unknown fate. A final order stays what it is."""
+    if order.state.is_final:
+        return order
+    return replace(order, state=OrderState.UNKNOWN, error_detail=detail, updated_ms=now_ms)
+
+
+def not_accepted(order: Order, now_ms: int) -> Order:
+    """The order, proven by absence not to have been accepted."""
+    detail = "two lookups after recvWindow, the trades and the position show no trace of it"
+    return replace(
+        order,
+        state=OrderState.NOT_ACCEPTED,
+        error=Reason.NOT_ACCEPTED.value,
+        error_detail=detail,
+        updated_ms=now_ms,
+    )
+
+
+def result_of(order: Order, entry_id: str, avg_price: Decimal | None, now_ms: int) -> PlanResult:
+    """The plan's outcome once its order is settled."""
+    executed = order.executed_qty > ZERO or order.booked_qty > ZERO
+    return PlanResult(
+        result_id=f"res-{order.client_order_id}",
+        plan_id=order.plan_id,
+        entry_id=entry_id,
+        symbol=order.leg.symbol,
+        decision=order.decision.value,
+        executed=executed,
+        status=order.state.value.upper(),
+        error="" if executed else (order.error or Reason.INTERNAL.value),
+        detail=order.error_detail,
+        filled_qty=max(order.booked_qty, order.executed_qty),
+        avg_price=order.avg_price if order.avg_price is not None else avg_price,
+        client_order_id=order.client_order_id,
+        order_id=order.venue_order_id,
+        duplicate=False,
+        timestamp_ms=now_ms,
+    )

@@ -1,0 +1,93 @@
+"""What has become of an order without an answer? First match wins.
+
+    | #  | the venue says                                                                  | resolution   |
+    |----|---------------------------------------------------------------------------------|--------------|
+    |  1 | the lookup found the order                                                      | ADOPT it     |
+    |  2 | the stream reported the order                                                   | ADOPT it     |
+    |  3 | a trade of the order was seen                                                   | KEEP_ASKING  |
+    |  4 | the lookup failed (no answer)                                                   | KEEP_ASKING  |
+    |  5 | "does not exist", before timestamp + recvWindow + margin on the venue's clock   | KEEP_ASKING  |
+    |  6 | "does not exist" fewer than twice after that, or not spaced apart               | KEEP_ASKING  |
+    |  7 | trades or the position could not be read after that, or the position changed    | KEEP_ASKING  |
+    |  8 | "does not exist" twice, spaced, no event, no trade, position unchanged           | NOT_ACCEPTED |
+
+Row 8 is inferred, not promised by the venue: the matching engine refuses requests older than recvWindow (-5028),
+so nothing can enter the book any more (ADR 0003); a fill that shows up later all the same is booked and held as
+`late_acceptance`. Nothing is ever sent again (I8). Source: DESIGN §7.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import Enum
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from holdfast.domain.limits import Limits
+    from holdfast.domain.order import Order, OrderReport
+
+
+class Lookup(Enum):
+    """What asking for the order brought."""
+
+    FOUND = "found"
+    NOT_THERE = "not_there"
+    FAILED = "failed"
+
+
+class Resolution(Enum):
+    """What the order is now."""
+
+    ADOPT = "adopt"
+    KEEP_ASKING = "keep_asking"
+    NOT_ACCEPTED = "not_accepted"
+
+
+class Footprint(Enum):
+    """Whether anything on the account shows that the order was executed."""
+
+    NONE = "none"
+    """Trades and position were read after the window, complete: no trade of it, position unchanged."""
+    TRADE = "trade"
+    MOVED = "moved"
+    """The position is not what it was before the order, for whatever reason."""
+    NOT_READ = "not_read"
+
+
+@dataclass(frozen=True, slots=True)
+class UnknownFacts:
+    """All that is known of one order without an answer."""
+
+    order: Order
+    limits: Limits
+    venue_now_ms: int
+    lookup: Lookup
+    report: OrderReport | None
+    """The lookup's or the stream's report, if any."""
+    absences_ms: tuple[int, ...]
+    """Venue times of the "does not exist" answers, this one included, oldest first."""
+    footprint: Footprint
+
+
+ABSENCE_SPACING_MS = 500
+"""Two "does not exist" answers closer than this count as one: one lagging replica could give both."""
+
+
+def window_end_ms(order: Order, limits: Limits) -> int:
+    """Venue time after which the request can no longer enter the book."""
+    return order.timestamp_ms + order.recv_window_ms + limits.unknown_margin_ms
+
+
+def resolve(facts: UnknownFacts) -> Resolution:
+    """Run the table (see the module)."""
+    if facts.lookup is Lookup.FOUND or facts.report is not None:
+        return Resolution.ADOPT
+    if facts.footprint is Footprint.TRADE or facts.lookup is Lookup.FAILED:
+        return Resolution.KEEP_ASKING
+    end = window_end_ms(facts.order, facts.limits)
+    late = [at for at in facts.absences_ms if at > end]
+    if facts.venue_now_ms <= end or not late or late[-1] - late[0] < ABSENCE_SPACING_MS:
+        return Resolution.KEEP_ASKING
+    if facts.footprint is not Footprint.NONE:
+        return Resolution.KEEP_ASKING
+    return Resolution.NOT_ACCEPTED
