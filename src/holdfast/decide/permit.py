@@ -16,7 +16,7 @@
     | 12 | the bus reading is too old or from the future                    | input_stale                 |       |
     | 13 | a hold was set on the bus                                        | bus_hold                    |       |
     | 14 | stamp missing, older than stamp_age_ms_max, or negative          | stamp_stale                 |       |
-    | 15 | an order of ours on the symbol is claimed, sending, UNKNOWN, or final but not booked | order_pending               | yes   |
+    | 15 | an order of ours on the symbol is in flight, UNKNOWN or unbooked | order_pending               | yes   |
     | 16 | the reconciler has not seen agreement at this ledger version     | not_agreed                  | yes   |
     | 17 | close or reduce-only, and the ledger is flat                     | nothing_to_close            |       |
     | 18 | reduce-only that would not shrink, or by more than there is      | would_increase              |       |
