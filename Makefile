@@ -11,7 +11,7 @@ SCENARIO ?= drift-long
 PYTEST_ARGS ?=
 
 BIN := .venv/bin
-PIP_INSTALL := -m pip --disable-pip-version-check --no-input --quiet install
+PIP_INSTALL := -m pip --disable-pip-version-check --no-input --quiet --quiet install
 RUN_STAMP := .venv/.stamp-run
 DEV_STAMP := .venv/.stamp-dev
 CLIENTS_STAMP := .venv-clients/.stamp
