@@ -7,7 +7,8 @@
     |- Unavailable         a part does not answer: deny meanwhile, back off, try again
     |  |- VenueUnavailable
     |  |- BusUnavailable
-    |  `- JournalBusy
+    |  |- JournalBusy
+    |  `- FateUnknown      a plan was sent and no outcome came: send the SAME plan again, or ask
     |- Halting             trading on the account must stop until a person has looked
     |  |- JournalLost      cannot be written or read; nothing may be sent
     |  |- ChainBroken      the journal's hash chain does not hold
@@ -61,6 +62,14 @@ class BusUnavailable(Unavailable):
 
 class JournalBusy(Unavailable):
     """The journal's queue is full or its lock is held: the caller denies and may ask again."""
+
+
+class FateUnknown(Unavailable):
+    """A plan may have been taken, and its outcome did not come. Sending the same plan id again is safe."""
+
+    def __init__(self, detail: str, plan_id: str) -> None:
+        super().__init__(detail)
+        self.plan_id = plan_id
 
 
 class Halting(HoldfastError):

@@ -1,0 +1,159 @@
+"""One dedicated connection to the server: one round trip a call, and nothing is ever sent twice.
+
+Invariants:
+
+    - redis-py's retries are off (`Retry(NoBackoff(), 0)`, no error is retried, no health check): with them an XADD
+      whose answer was lost is written again (LESSONS, reproduced in tests/contract/bus).
+    - A call has one deadline for all of it: waiting for its turn, connecting, sending, every reply.
+    - A call that fails or is cancelled after its first byte was sent closes the connection, so that no later call
+      can read its replies. The next call connects anew.
+    - Every failure is `BusUnavailable`, but an error that the server answered, which is a value: `ErrorReply`.
+
+The client library's own commands are passed by: its `Connection` sends, receives and parses, hiredis packs.
+Commands of concurrent callers go one after the other; a connection is no pool, and its queue is as long as the
+services let it be (each awaits its call).
+"""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Protocol, cast
+
+import hiredis
+from redis.asyncio.connection import Connection, parse_url
+from redis.asyncio.retry import Retry
+from redis.backoff import NoBackoff
+from redis.exceptions import RedisError, ResponseError
+
+from holdfast.domain.errors import BusUnavailable, CannotStart
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable
+
+CALL_MS_MAX = 2_000
+"""A server that needs longer than this for one round trip counts as gone."""
+RESP = 2
+"""The plainest protocol: no push messages, and as fast as RESP3 here (docs/adr of the bus, measured)."""
+
+Argument = bytes | str | int
+Command = tuple[Argument, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class ErrorReply:
+    """What the server refused, in its own words. Nothing was executed, or it says otherwise."""
+
+    text: str
+
+    def is_code(self, code: str) -> bool:
+        """Tell whether the error's first word is `code`, for instance `NOGROUP`."""
+        return self.text.split(" ", 1)[0] == code
+
+
+class _Socket(Protocol):
+    """The part of redis-py's Connection that is used here, with its types."""
+
+    @property
+    def is_connected(self) -> bool: ...
+
+    async def connect(self) -> None: ...
+
+    async def disconnect(self, nowait: bool = ...) -> None: ...  # noqa: FBT001 - their signature
+
+    async def send_packed_command(self, command: Iterable[bytes], check_health: bool = ...) -> None: ...  # noqa: FBT001
+
+    async def read_response(self) -> object: ...
+
+    async def can_read(self) -> bool: ...
+
+
+class BusConnection:
+    """One connection, made at the first call. Raises CannotStart for an address that cannot be read."""
+
+    def __init__(self, url: str, name: str, call_ms_max: int = CALL_MS_MAX) -> None:
+        self._socket = _socket_of(url, name)
+        self._call_s_max = call_ms_max / 1000
+        self._turn = asyncio.Lock()
+
+    async def connect(self) -> None:
+        """Connect if there is no connection. Raises BusUnavailable; nothing of a call was sent then."""
+        await self.call()
+
+    async def call(self, *commands: Command, wait_ms: int = 0) -> list[object]:
+        """Send the commands in one write and return their replies, in order.
+
+        `wait_ms` is how long the server itself may block. Raises BusUnavailable; whether the commands were
+        executed is unknown then.
+        """
+        packed = [_pack(command) for command in commands]
+        try:
+            async with asyncio.timeout(self._call_s_max + wait_ms / 1000), self._turn:
+                return await self._exchange(packed)
+        except TimeoutError as late:
+            raise BusUnavailable("the bus did not answer in time") from late
+        except (RedisError, OSError) as error:
+            raise BusUnavailable(f"the bus failed: {error}") from error
+
+    async def _exchange(self, packed: list[bytes]) -> list[object]:
+        await self._ensure_connected()
+        replies: list[object] = []
+        try:
+            if packed:
+                await self._socket.send_packed_command(packed, check_health=False)
+            while len(replies) < len(packed):
+                replies.append(await self._reply())
+        finally:
+            if len(replies) < len(packed):
+                await self._socket.disconnect(nowait=True)
+        return replies
+
+    async def _ensure_connected(self) -> None:
+        """Connect, anew if the server ended the connection while it was idle: nothing of this call was sent yet."""
+        if self._socket.is_connected and await self._socket.can_read():
+            # No reply is due, so what can be read is the end, or something that nobody asked for.
+            await self._socket.disconnect(nowait=True)
+        if not self._socket.is_connected:
+            await self._socket.connect()
+
+    async def _reply(self) -> object:
+        try:
+            return await self._socket.read_response()
+        except ResponseError as error:
+            # The library takes the code words that it knows off the text.
+            code = f"{error.status_code} " if error.status_code else ""
+            return ErrorReply(f"{code}{error}")
+
+    async def close(self) -> None:
+        """End the connection; the next call would make a new one."""
+        async with self._turn:
+            try:
+                await self._socket.disconnect()
+            except (RedisError, OSError) as error:
+                raise BusUnavailable(f"the bus connection did not close: {error}") from error
+
+
+_pack = cast("Callable[[Command], bytes]", hiredis.pack_command)
+"""Its published type names a tuple of exactly one argument."""
+
+
+def _socket_of(url: str, name: str) -> _Socket:
+    """Read the address. The message of a bad one does not repeat it: it may hold a password."""
+    try:
+        options = dict(parse_url(url))
+    except ValueError as error:
+        raise CannotStart("bus.url: not a redis://, rediss:// or unix:// address") from error
+    kind = cast("Callable[..., _Socket]", options.pop("connection_class", Connection))
+    return kind(
+        **options,
+        client_name=name,
+        driver_info=None,
+        protocol=RESP,
+        retry=Retry(NoBackoff(), 0),
+        retry_on_error=[],
+        retry_on_timeout=False,
+        health_check_interval=0,
+        # The deadline of `call` covers every step; a second one inside would only cost a task a command.
+        socket_timeout=None,
+        socket_connect_timeout=CALL_MS_MAX / 1000,
+    )

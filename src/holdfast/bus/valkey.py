@@ -1,0 +1,246 @@
+"""`ValkeyBus`: the adapter of `ports.bus.Bus` for one account on a Valkey (or Redis 7) server.
+
+Three connections, made lazily and made again at the next call after a failure: one blocks in XREADGROUP, one
+writes, one reads. See `holdfast.bus` for the invariants.
+"""
+
+from __future__ import annotations
+
+import secrets
+from typing import TYPE_CHECKING, cast
+
+from holdfast.bus.connection import CALL_MS_MAX, BusConnection, Command, ErrorReply
+from holdfast.bus.keys import EVENTS_KEPT, GROUP, PLANS_KEPT_MS, PREFIX_DEFAULT, RESULTS_KEPT, Keys, checked_consumer
+from holdfast.bus.outcomes import encode_event, encode_result
+from holdfast.bus.scripts import Script
+from holdfast.bus.wire import decode_entry, encode_plan, plan_of_close
+from holdfast.domain.errors import BusUnavailable
+from holdfast.ports.bus import Backlog, StateCopy
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from holdfast.domain.close import Close
+    from holdfast.domain.entry import JournaledEntry
+    from holdfast.domain.names import Symbol
+    from holdfast.domain.plan import PlanEntry, PlanResult
+
+HOLD_VALUE_BYTES_MAX = 256
+"""A hold's id is shorter; of what others set by hand no more is kept."""
+TRIM_EVERY = 1_024
+"""Acknowledged entries between two trims of the plan stream."""
+_FREE = frozenset({"", "0", "false"})
+
+_DELETE_IF = Script("if redis.call('GET',KEYS[1])==ARGV[1] then return redis.call('DEL',KEYS[1]) end return 0")
+
+
+class ValkeyBus:
+    """One account's streams and keys."""
+
+    def __init__(self, url: str, consumer: str, prefix: str = PREFIX_DEFAULT, call_ms_max: int = CALL_MS_MAX) -> None:
+        """Connect to nothing yet. Raises CannotStart for an unusable address, prefix or consumer name."""
+        self._keys = Keys(prefix)
+        self._consumer = checked_consumer(consumer)
+        self._plans = BusConnection(url, f"holdfast-{consumer}-plans", call_ms_max)
+        self._writes = BusConnection(url, f"holdfast-{consumer}-writes", call_ms_max)
+        self._reads = BusConnection(url, f"holdfast-{consumer}-reads", call_ms_max)
+        self._token = secrets.token_hex(8)
+        self._acknowledged = 0
+
+    async def ensure_ready(self) -> bool:
+        """See the port. The mark names this instance and the server's run.
+
+        So the answer is True too on an instance's first call (it cannot know what its predecessor still
+        published) and after the server was restarted (its last second of writes may be gone).
+        """
+        create: Command = ("XGROUP", "CREATE", self._keys.plans, GROUP, "0", "MKSTREAM")
+        created, mark, info = await self._reads.call(
+            create, ("HGET", self._keys.generation, self._consumer), ("INFO", "server")
+        )
+        if isinstance(created, ErrorReply) and not created.is_code("BUSYGROUP"):
+            raise BusUnavailable(f"the consumer group cannot be made: {created.text}")
+        expected = f"{self._token}/{_run_id(_checked(info))}".encode()
+        if _checked(mark) == expected:
+            return False
+        _all_checked(await self._writes.call(("HSET", self._keys.generation, self._consumer, expected)))
+        return True
+
+    # --- plans in -------------------------------------------------------------------------------------
+
+    async def read_plans(self, *, count: int, wait_ms: int) -> tuple[PlanEntry, ...]:
+        """See the port. A group that is gone is made again from the stream's first entry."""
+        block: Command = ("BLOCK", wait_ms) if wait_ms > 0 else ()
+        command: Command = (
+            *("XREADGROUP", "GROUP", GROUP, self._consumer, "COUNT", count),
+            *block,
+            *("STREAMS", self._keys.plans, ">"),
+        )
+        (reply,) = await self._plans.call(command, wait_ms=wait_ms)
+        if _is_group_gone(reply):
+            await self._make_group(self._plans)
+            (reply,) = await self._plans.call(command, wait_ms=wait_ms)
+            if _is_group_gone(reply):
+                return ()
+        streams = cast("list[tuple[bytes, list[object]]] | None", _checked(reply))
+        return _entries(streams[0][1]) if streams else ()
+
+    async def reclaim_plans(self, *, idle_ms: int, count: int) -> tuple[PlanEntry, ...]:
+        """See the port."""
+        command: Command = (
+            *("XAUTOCLAIM", self._keys.plans, GROUP, self._consumer, idle_ms),
+            *("0-0", "COUNT", count),
+        )
+        (reply,) = await self._reads.call(command)
+        if _is_group_gone(reply):
+            await self._make_group(self._reads)
+            return ()
+        _next, entries, *_deleted = cast("list[list[object]]", _checked(reply))
+        return _entries(entries)
+
+    async def _make_group(self, connection: BusConnection) -> None:
+        (reply,) = await connection.call(("XGROUP", "CREATE", self._keys.plans, GROUP, "0", "MKSTREAM"))
+        if isinstance(reply, ErrorReply) and not reply.is_code("BUSYGROUP"):
+            raise BusUnavailable(f"the consumer group cannot be made: {reply.text}")
+
+    async def backlog(self) -> Backlog:
+        """See the port. Nothing is known of a group that is gone: no lag."""
+        (reply,) = await self._reads.call(("XINFO", "GROUPS", self._keys.plans))
+        if isinstance(reply, ErrorReply) and "no such key" in reply.text:
+            return Backlog(0, None)
+        for group in cast("list[list[object]]", _checked(reply)):
+            row = dict(zip(group[::2], group[1::2], strict=True))
+            if row[b"name"] == GROUP.encode():
+                return Backlog(cast("int", row[b"pending"]), cast("int | None", row[b"lag"]))
+        return Backlog(0, None)
+
+    # --- out ------------------------------------------------------------------------------------------
+
+    async def finish(self, results: Sequence[PlanResult], acknowledge: Sequence[str]) -> None:
+        """See the port. The server runs the commands in this order; if it dies between, the entries stay pending."""
+        keys = self._keys
+        commands: list[Command] = [
+            ("XADD", keys.results, "MAXLEN", "~", RESULTS_KEPT, "*", *encode_result(result)) for result in results
+        ]
+        if acknowledge:
+            commands.append(("XACK", keys.plans, GROUP, *acknowledge))
+        if commands:
+            _all_checked(await self._writes.call(*commands))
+        self._acknowledged += len(acknowledge)
+        if self._acknowledged >= TRIM_EVERY:
+            self._acknowledged = 0
+            await self.trim_plans(PLANS_KEPT_MS)
+
+    async def trim_plans(self, kept_ms: int) -> None:
+        """Drop acknowledged plans that are older than `kept_ms` by the server's clock.
+
+        Entries arrive in the order of their ids, so everything below both the oldest pending and the last
+        delivered entry was acknowledged; both only grow.
+        """
+        pending, groups, now = await self._writes.call(
+            ("XPENDING", self._keys.plans, GROUP), ("XINFO", "GROUPS", self._keys.plans), ("TIME",)
+        )
+        if _is_group_gone(pending) or isinstance(groups, ErrorReply):
+            return
+        oldest = cast("list[bytes | None]", _checked(pending))[1]
+        if oldest is None:
+            rows = [dict(zip(row[::2], row[1::2], strict=True)) for row in cast("list[list[bytes]]", groups)]
+            oldest = next((row[b"last-delivered-id"] for row in rows if row[b"name"] == GROUP.encode()), b"0-0")
+        kept_from_ms = int(cast("list[bytes]", _checked(now))[0]) * 1000 - kept_ms
+        below = min(_id_parts(oldest), (kept_from_ms, 0))
+        (reply,) = await self._writes.call(("XTRIM", self._keys.plans, "MINID", "~", f"{below[0]}-{below[1]}"))
+        _checked(reply)
+
+    async def publish_close(self, close: Close) -> str:
+        """See the port."""
+        (reply,) = await self._writes.call(("XADD", self._keys.plans, "*", *encode_plan(plan_of_close(close))))
+        return cast("bytes", _checked(reply)).decode()
+
+    async def publish_events(self, entries: Sequence[JournaledEntry]) -> None:
+        """See the port."""
+        commands: list[Command] = [
+            ("XADD", self._keys.events, "MAXLEN", "~", EVENTS_KEPT, "*", *encode_event(entry)) for entry in entries
+        ]
+        if commands:
+            _all_checked(await self._writes.call(*commands))
+
+    # --- published state ------------------------------------------------------------------------------
+
+    async def hold_values(self, symbols: Sequence[Symbol]) -> Mapping[Symbol, str]:
+        """See the port."""
+        if not symbols:
+            return {}
+        (reply,) = await self._reads.call(("MGET", *(self._keys.hold(symbol) for symbol in symbols)))
+        values = cast("list[bytes | None]", _checked(reply))
+        read = ((symbol, _hold_text(raw)) for symbol, raw in zip(symbols, values, strict=True))
+        return {symbol: text for symbol, text in read if text.lower() not in _FREE}
+
+    async def publish_copies(self, copies: Sequence[StateCopy]) -> None:
+        """See the port. A key that somebody made of another type is deleted and written anew."""
+        commands = [command for copy in copies for command in self._copy_commands(copy)]
+        if not commands:
+            return
+        replies = await self._writes.call(*commands)
+        if any(isinstance(reply, ErrorReply) and reply.is_code("NOSCRIPT") for reply in replies):
+            # Not executed, so it may be said again, this time with the script's text.
+            commands = [
+                _DELETE_IF.with_text(command)
+                for command, reply in zip(commands, replies, strict=True)
+                if isinstance(reply, ErrorReply)
+            ]
+            replies = await self._writes.call(*commands)
+        _all_checked(replies)
+
+    def _copy_commands(self, copy: StateCopy) -> list[Command]:
+        key = self._keys.named(copy.key)
+        if copy.text is not None:
+            life: Command = ("PX", copy.ttl_ms) if copy.ttl_ms is not None else ()
+            return [("SET", key, copy.text.encode("utf-8", "replace"), *life)]
+        if copy.fields is not None:
+            pairs = (part.encode("utf-8", "replace") for pair in copy.fields.items() for part in pair)
+            write: Command = ("HSET", key, *pairs)
+            return [write, ("PEXPIRE", key, copy.ttl_ms)] if copy.ttl_ms is not None else [write]
+        if copy.expected is not None:
+            return [_DELETE_IF.by_hash(key, copy.expected)]
+        return [("DEL", key)]
+
+    async def close(self) -> None:
+        """See the port."""
+        for connection in (self._plans, self._writes, self._reads):
+            await connection.close()
+
+
+def _checked(reply: object) -> object:
+    if isinstance(reply, ErrorReply):
+        raise BusUnavailable(f"the bus refused: {reply.text}")
+    return reply
+
+
+def _all_checked(replies: Sequence[object]) -> None:
+    for reply in replies:
+        _checked(reply)
+
+
+def _is_group_gone(reply: object) -> bool:
+    return isinstance(reply, ErrorReply) and (reply.is_code("NOGROUP") or reply.is_code("UNBLOCKED"))
+
+
+def _entries(rows: list[object]) -> tuple[PlanEntry, ...]:
+    """Decode delivered rows; one that was deleted meanwhile (no fields) is left out."""
+    pairs = cast("list[tuple[bytes, list[bytes] | None] | None]", rows)
+    return tuple(decode_entry(row[0].decode(), row[1]) for row in pairs if row is not None and row[1] is not None)
+
+
+def _id_parts(entry_id: bytes) -> tuple[int, int]:
+    milliseconds, _, sequence = entry_id.partition(b"-")
+    return int(milliseconds), int(sequence or 0)
+
+
+def _hold_text(raw: bytes | None) -> str:
+    return "" if raw is None else raw[:HOLD_VALUE_BYTES_MAX].decode("utf-8", "replace")
+
+
+def _run_id(info: object) -> str:
+    for line in cast("bytes", info).splitlines():
+        if line.startswith(b"run_id:"):
+            return line[7:].decode()
+    return ""
