@@ -176,10 +176,15 @@ class Tx(Reads, Protocol):
 
     def put_hold(self, hold: Hold) -> None: ...
 
-    def put_order(self, order: Order) -> None: ...
+    def put_order(self, order: Order) -> None:
+        """Write everything of the order but, once it is there, `booked_qty`, which only `book_trade` changes."""
+        ...
 
     def book_trade(self, trade: Trade, order: Order, ledger_part: Decimal) -> bool:
-        """Record the trade as a fill of `order`. False, and no change, if it was booked before."""
+        """Record the trade as a fill of `order` and add its quantity to the order's `booked_qty`.
+
+        False, and no change, if it was booked before. The ledger is moved apart (`move_ledger`).
+        """
         ...
 
     def put_plan(self, plan_id: PlanId, content_hash: str, symbol: str, result: PlanResult | None) -> None: ...

@@ -1,0 +1,127 @@
+"""The ways in: a journal in a file, a journal in memory.
+
+Opening a file: check the path, create the file (mode 0600), bring its schema up to date, prove the tails of all
+chains, and only then hand out a journal.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import sqlite3
+from functools import lru_cache
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from holdfast.domain.errors import CannotStart
+from holdfast.journal.audit import verify_tails
+from holdfast.journal.batches import BatchReader, Failed, ReadJob
+from holdfast.journal.migrate import migrate
+from holdfast.journal.runners import InlineRunner, ThreadRunner
+from holdfast.journal.sqlite import (
+    SqliteSession,
+    check_library,
+    classify,
+    connect_file,
+    connect_memory,
+    prepare_file,
+)
+from holdfast.journal.store import SqlJournal
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from holdfast.journal.backend import Database
+    from holdfast.journal.runners import Runner
+    from holdfast.ports.clock import Clock
+
+SQLITE_URL_PREFIX = "sqlite:///"
+
+
+def sqlite_path(url: str) -> Path:
+    """The file that `sqlite:///PATH` names. Raises CannotStart for any other address."""
+    if not url.startswith(SQLITE_URL_PREFIX):
+        scheme = url.split(":", 1)[0]
+        raise CannotStart(f"journal.url begins with {scheme!r}: only sqlite:///PATH is supported")
+    path = Path(url.removeprefix(SQLITE_URL_PREFIX))
+    if not path.is_absolute():
+        path = Path("/") / path
+    return path
+
+
+async def open_journal(url: str, clock: Clock, *, runner: Callable[[Database], Runner] = ThreadRunner) -> SqlJournal:
+    """Open (or create) the journal at `url`, `sqlite:///` and an absolute path.
+
+    Raises CannotStart (path, schema), JournalLost (no database, not writable), JournalBusy (locked), ChainBroken.
+    """
+    database = FileDatabase(sqlite_path(url), clock)
+    await asyncio.to_thread(database.prepare)
+    return SqlJournal(runner(database))
+
+
+def open_inline_journal(clock: Clock) -> SqlJournal:
+    """A journal in memory whose work runs in the caller: no thread, no file, gone when closed."""
+    check_library()
+    return SqlJournal(InlineRunner(MemoryDatabase(clock)))
+
+
+class FileDatabase:
+    """Sessions of one file."""
+
+    def __init__(self, path: Path, clock: Clock) -> None:
+        self._path = path
+        self._clock = clock
+
+    def prepare(self) -> None:
+        """Create or migrate the file and prove the tails of its chains; see `open_journal` for what it raises."""
+        check_library()
+        prepare_file(self._path)
+        try:
+            connection = connect_file(self._path)
+            try:
+                migrate(connection)
+                outcome = BatchReader(SqliteSession(connection, self._clock)).run([ReadJob(verify_tails)])[0]
+            finally:
+                connection.close()
+        except sqlite3.Error as error:
+            raise (classify(error) or error) from error
+        if isinstance(outcome, Failed):
+            raise outcome.error
+
+    def writer(self) -> SqliteSession:
+        """A durable connection."""
+        return SqliteSession(connect_file(self._path), self._clock)
+
+    def reader(self) -> SqliteSession:
+        """Another connection to the same file."""
+        return SqliteSession(connect_file(self._path), self._clock)
+
+    def close(self) -> None:
+        """Nothing is shared."""
+
+
+class MemoryDatabase:
+    """One session in memory, shared by writer and reader, which never overlap inline."""
+
+    def __init__(self, clock: Clock) -> None:
+        connection = connect_memory()
+        _template().backup(connection)
+        self._session = SqliteSession(connection, clock)
+
+    def writer(self) -> SqliteSession:
+        """The session."""
+        return self._session
+
+    def reader(self) -> SqliteSession:
+        """The session."""
+        return self._session
+
+    def close(self) -> None:
+        """Writer and reader closed it."""
+
+
+@lru_cache(maxsize=1)
+def _template() -> sqlite3.Connection:
+    """An empty, migrated database to copy: migrating takes 25 ms, copying 0.1 ms, and a world opens thousands."""
+    connection = connect_memory()
+    migrate(connection)
+    return connection

@@ -1,0 +1,220 @@
+"""Domain values to rows and back: orders, closes, trades. See `rows` for the rules."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+from typing import TYPE_CHECKING
+
+from holdfast.domain.amounts import format_amount
+from holdfast.domain.close import Approval, Close, CloseState
+from holdfast.domain.order import Order, OrderState
+from holdfast.domain.sides import Decision, Leg, OrderType, Side, TimeInForce
+from holdfast.journal.rows import POSITION_SIDES, amount_or_none, amount_or_null, words_of
+
+if TYPE_CHECKING:
+    from holdfast.domain.names import AccountId
+    from holdfast.domain.trade import Trade
+    from holdfast.journal.sql import Row
+
+_DECISIONS = words_of(Decision)
+_SIDES = words_of(Side)
+_ORDER_TYPES = words_of(OrderType)
+ORDER_STATES = words_of(OrderState)
+_TIMES_IN_FORCE = words_of(TimeInForce)
+_CLOSE_STATES = words_of(CloseState)
+
+ORDER_COLUMNS = (
+    "account",
+    "client_order_id",
+    "plan_id",
+    "decision",
+    "symbol",
+    "position_side",
+    "side",
+    "qty",
+    "order_type",
+    "reduce_only",
+    "price",
+    "time_in_force",
+    "against_drift_qty",
+    "hold_id",
+    "state",
+    "timestamp_ms",
+    "recv_window_ms",
+    "sent_count",
+    "venue_order_id",
+    "executed_qty",
+    "booked_qty",
+    "avg_price",
+    "error",
+    "error_detail",
+    "created_ms",
+    "updated_ms",
+)
+ORDER_COLUMNS_WRITTEN = (*ORDER_COLUMNS, "settled")
+
+
+def order_row(order: Order) -> Row:
+    """Encode, with the derived column `settled` at the end."""
+    tif = order.time_in_force
+    return (
+        order.leg.account,
+        order.client_order_id,
+        order.plan_id,
+        order.decision.value,
+        order.leg.symbol,
+        order.leg.position_side.value,
+        order.side.value,
+        format_amount(order.qty),
+        order.order_type.value,
+        int(order.reduce_only),
+        amount_or_null(order.price),
+        None if tif is None else tif.value,
+        format_amount(order.against_drift_qty),
+        order.hold_id,
+        order.state.value,
+        order.timestamp_ms,
+        order.recv_window_ms,
+        order.sent_count,
+        order.venue_order_id,
+        format_amount(order.executed_qty),
+        format_amount(order.booked_qty),
+        amount_or_null(order.avg_price),
+        order.error,
+        order.error_detail,
+        order.created_ms,
+        order.updated_ms,
+        int(order.is_settled),
+    )
+
+
+def order_of(row: Row) -> Order:
+    """Decode."""
+    (account, coid, plan_id, decision, symbol, position_side, side, qty, kind, reduce_only, price, tif) = row[:12]
+    (against, hold_id, state, timestamp, recv_window, sent, number, executed, booked, avg) = row[12:22]
+    (error, error_detail, created, updated) = row[22:]
+    return Order(
+        client_order_id=coid,
+        plan_id=plan_id,
+        decision=_DECISIONS[decision],
+        leg=Leg(account, symbol, POSITION_SIDES[position_side]),
+        side=_SIDES[side],
+        qty=Decimal(qty),
+        order_type=_ORDER_TYPES[kind],
+        reduce_only=reduce_only != 0,
+        price=amount_or_none(price),
+        time_in_force=None if tif is None else _TIMES_IN_FORCE[tif],
+        against_drift_qty=Decimal(against),
+        hold_id=hold_id,
+        state=ORDER_STATES[state],
+        timestamp_ms=timestamp,
+        recv_window_ms=recv_window,
+        sent_count=sent,
+        venue_order_id=number,
+        executed_qty=Decimal(executed),
+        booked_qty=Decimal(booked),
+        avg_price=amount_or_none(avg),
+        error=error,
+        error_detail=error_detail,
+        created_ms=created,
+        updated_ms=updated,
+    )
+
+
+CLOSE_COLUMNS = (
+    "account",
+    "plan_id",
+    "decision",
+    "hold_id",
+    "symbol",
+    "position_side",
+    "side",
+    "qty",
+    "exchange_amt",
+    "ledger_amt",
+    "reason",
+    "created_ms",
+    "expires_ms",
+    "attempt",
+    "state",
+    "approval_name",
+    "approval_reason",
+)
+
+
+def close_row(close: Close) -> Row:
+    """Encode."""
+    approval = close.approval
+    return (
+        close.leg.account,
+        close.plan_id,
+        close.decision.value,
+        close.hold_id,
+        close.leg.symbol,
+        close.leg.position_side.value,
+        close.side.value,
+        format_amount(close.qty),
+        format_amount(close.exchange_amt),
+        format_amount(close.ledger_amt),
+        close.reason,
+        close.created_ms,
+        close.expires_ms,
+        close.attempt,
+        close.state.value,
+        None if approval is None else approval.name,
+        None if approval is None else approval.reason,
+    )
+
+
+def close_of(row: Row) -> Close:
+    """Decode."""
+    (account, plan_id, decision, hold_id, symbol, position_side, side, qty, exchange, ledger) = row[:10]
+    (reason, created, expires, attempt, state, approver, approval_reason) = row[10:]
+    return Close(
+        plan_id=plan_id,
+        decision=_DECISIONS[decision],
+        hold_id=hold_id,
+        leg=Leg(account, symbol, POSITION_SIDES[position_side]),
+        side=_SIDES[side],
+        qty=Decimal(qty),
+        exchange_amt=Decimal(exchange),
+        ledger_amt=Decimal(ledger),
+        reason=reason,
+        created_ms=created,
+        expires_ms=expires,
+        attempt=attempt,
+        state=_CLOSE_STATES[state],
+        approval=None if approver is None else Approval(approver, approval_reason),
+    )
+
+
+FILL_KEY = ("account", "symbol", "trade_id", "order_id")
+FILL_COLUMNS = (
+    *FILL_KEY,
+    "client_order_id",
+    "position_side",
+    "side",
+    "qty",
+    "price",
+    "venue_ms",
+    "source",
+    "ledger_part",
+)
+
+
+def fill_row(account: AccountId, trade: Trade, order: Order, ledger_part: Decimal) -> Row:
+    """Encode. The client order id is the order's: `userTrades` does not carry it."""
+    return (
+        account,
+        trade.symbol,
+        trade.trade_id,
+        trade.order_id,
+        order.client_order_id,
+        trade.position_side.value,
+        trade.side.value,
+        format_amount(trade.qty),
+        amount_or_null(trade.price),
+        trade.venue_ms,
+        trade.source.value,
+        format_amount(ledger_part),
+    )

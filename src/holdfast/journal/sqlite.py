@@ -1,0 +1,190 @@
+"""SQLite: connections, pragmas, transactions, and what its error codes mean.
+
+Durability: WAL with `synchronous=FULL`, so COMMIT returns after the log is on disk. `BEGIN IMMEDIATE` takes the one
+write lock before anything is read; several processes may share the file. Readers use a connection of their own
+and see the state of the moment their transaction began, without waiting for a writer's fsync.
+
+    BUSY, LOCKED                                    JournalBusy   nothing was changed, ask again
+    FULL, IOERR, READONLY, CORRUPT, NOTADB, ...     JournalLost   the disk or the file; a person must look
+    CONSTRAINT                                      Unclassified  a step broke a rule of the schema: a bug of ours
+"""
+
+from __future__ import annotations
+
+import os
+import sqlite3
+import time
+from typing import TYPE_CHECKING
+
+from holdfast.domain.errors import CannotStart, HoldfastError, JournalBusy, JournalLost, Unclassified
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+    from pathlib import Path
+
+    from holdfast.journal.sql import Row
+    from holdfast.ports.clock import Clock
+
+LOCK_POLL_S = 0.0005
+"""SQLite's own waiting goes from 1 to 100 ms a try; a neighbour's transaction lasts half a millisecond."""
+LOCK_TRIES_MAX = 4_000
+"""Tries for the write lock, so at least 2 s."""
+READ_WAIT_MS_MAX = 2_000
+"""How long a read may wait for the rare exclusive moments of WAL (recovery, a last close)."""
+STATEMENTS_CACHED = 256
+SQLITE_VERSION_MIN = (3, 35, 0)
+"""RETURNING."""
+FILE_MODE = 0o600
+
+_BUSY_CODES = frozenset({sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED})
+_PRIMARY_CODE = 0xFF
+
+
+class SqliteSession:
+    """`backend.Session` over one connection."""
+
+    def __init__(self, connection: sqlite3.Connection, clock: Clock) -> None:
+        self._connection = connection
+        self._clock = clock
+
+    def one(self, statement: str, values: Row) -> Row | None:
+        """The first row, or None."""
+        row: Row | None = self._connection.execute(statement, values).fetchone()
+        return row
+
+    def all(self, statement: str, values: Row) -> list[Row]:
+        """All rows."""
+        return self._connection.execute(statement, values).fetchall()
+
+    def run(self, statement: str, values: Row) -> int:
+        """Execute; the number of rows changed."""
+        return self._connection.execute(statement, values).rowcount
+
+    def run_many(self, statement: str, rows: Iterable[Row]) -> None:
+        """Execute once a row."""
+        self._connection.executemany(statement, rows)
+
+    def now_ms(self) -> int:
+        """The Clock port's reading."""
+        return self._clock.now_ms()
+
+    def begin_write(self) -> None:
+        """Take the write lock of the file."""
+        for _ in range(LOCK_TRIES_MAX):
+            try:
+                self._connection.execute("BEGIN IMMEDIATE")
+            except sqlite3.OperationalError as error:
+                if not is_busy(error):
+                    raise
+            else:
+                return
+            time.sleep(LOCK_POLL_S)  # in the writer's own thread; in-memory databases are never busy
+        raise JournalBusy("another process holds the journal's write lock")
+
+    def begin_read(self) -> None:
+        """Fix the state that this transaction sees before the clock is read."""
+        self._connection.execute("BEGIN")
+        self._connection.execute("SELECT version_num FROM alembic_version").fetchone()
+
+    def lock_account(self, account: str) -> None:
+        """Nothing to do: `begin_write` locked the whole file."""
+
+    def begin_step(self) -> None:
+        """Savepoint."""
+        self._connection.execute("SAVEPOINT step")
+
+    def keep_step(self) -> None:
+        """Keep."""
+        self._connection.execute("RELEASE step")
+
+    def undo_step(self) -> None:
+        """Undo."""
+        self._connection.execute("ROLLBACK TO step")
+        self._connection.execute("RELEASE step")
+
+    def commit(self) -> None:
+        """Commit; durable on return."""
+        self._connection.execute("COMMIT")
+
+    def roll_back(self) -> None:
+        """Roll back what is open; SQLite itself may have done so after an error."""
+        if self._connection.in_transaction:
+            self._connection.execute("ROLLBACK")
+
+    def classify(self, error: BaseException) -> HoldfastError | None:
+        """See the module's table."""
+        return classify(error)
+
+    def close(self) -> None:
+        """End the connection."""
+        self._connection.close()
+
+
+def is_busy(error: sqlite3.Error) -> bool:
+    """Tell whether the error says that somebody else holds a lock."""
+    return (getattr(error, "sqlite_errorcode", 0) & _PRIMARY_CODE) in _BUSY_CODES
+
+
+def classify(error: BaseException) -> HoldfastError | None:
+    """The journal's name for SQLite's error; None if it is none of SQLite's."""
+    if not isinstance(error, sqlite3.Error):
+        return None
+    name = getattr(error, "sqlite_errorname", type(error).__name__)
+    if is_busy(error):
+        return JournalBusy(f"the journal is locked ({name}: {error})")
+    if isinstance(error, (sqlite3.IntegrityError, sqlite3.ProgrammingError, sqlite3.InterfaceError)):
+        return Unclassified(f"a step broke a rule of the journal ({name}: {error})")
+    return JournalLost(f"the journal's database failed ({name}: {error})")
+
+
+def _connect(path: str) -> sqlite3.Connection:
+    connection = sqlite3.connect(
+        path, isolation_level=None, check_same_thread=False, cached_statements=STATEMENTS_CACHED
+    )
+    connection.execute("PRAGMA foreign_keys = ON")
+    connection.execute("PRAGMA trusted_schema = OFF")
+    return connection
+
+
+def check_library() -> None:
+    """Raise CannotStart if Python's SQLite is too old."""
+    if sqlite3.sqlite_version_info < SQLITE_VERSION_MIN:
+        raise CannotStart(f"SQLite {sqlite3.sqlite_version} is too old, Holdfast needs 3.35 or newer")
+
+
+def prepare_file(path: Path) -> None:
+    """Create the file with mode 0600 if it is missing. Raises CannotStart, or JournalLost if it can't be written."""
+    if not path.parent.is_dir():
+        raise CannotStart(f"the journal's directory {path.parent} does not exist: create it, or change journal.url")
+    if path.is_dir():
+        raise CannotStart(f"{path} is a directory: journal.url must name a file")
+    try:
+        os.close(os.open(path, os.O_RDWR | os.O_CREAT, FILE_MODE))
+    except PermissionError as error:
+        raise JournalLost(f"the journal {path} may not be written: {error.strerror}") from error
+    except OSError as error:
+        raise CannotStart(f"the journal {path} cannot be opened: {error.strerror}") from error
+
+
+def connect_file(path: Path) -> sqlite3.Connection:
+    """A durable connection to the file. Raises JournalLost for what is no database, CannotStart without WAL."""
+    connection = _connect(str(path))
+    try:
+        connection.execute(f"PRAGMA busy_timeout = {READ_WAIT_MS_MAX}")
+        mode = connection.execute("PRAGMA journal_mode = WAL").fetchone()[0]
+        connection.execute("PRAGMA synchronous = FULL")
+        connection.execute("PRAGMA fullfsync = ON")
+    except sqlite3.Error:
+        connection.close()
+        raise
+    if mode != "wal":
+        connection.close()
+        raise CannotStart(
+            f"the file system of {path} does not allow SQLite's write-ahead log ({mode}): use a local disk"
+        )
+    return connection
+
+
+def connect_memory() -> sqlite3.Connection:
+    """A database that lives as long as its connection."""
+    return _connect(":memory:")
