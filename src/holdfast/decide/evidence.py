@@ -14,6 +14,7 @@ the stream, else by asking for the order) before it calls.
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from holdfast.decide.reconcile import Evidence
@@ -60,7 +61,7 @@ def weigh(
     for trade in missing_trades(page, ledger, booked):
         client_id = trade.client_order_id or client_ids.get(trade.order_id)
         if trade.order_id in own_orders:
-            own.append(trade)
+            own.append(replace(trade, client_order_id=own_orders[trade.order_id].client_order_id))
         elif client_id is None:
             complete = False
         elif is_forced_client_order_id(client_id):

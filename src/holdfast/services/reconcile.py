@@ -1,0 +1,376 @@
+"""P3.4: compare, hold, repair, close, release; renew the stamp that lets anybody trade.
+
+One task evaluates: it takes every leg that was knocked, judges all of them in ONE transaction (facts read there,
+decided by `decide.reconcile` and `decide.episode`, written by `moves`), and only then acts: looks are taken in
+tasks of their own, at most one a symbol, planned closes are put on the bus, apply is woken. The stamp is written in
+the same transaction, after the legs that were knocked before the proof: a stamp never overtakes a drift.
+
+Memory kept here is only what a restart may lose: the picture, looks, and since when a leg settles.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from holdfast.decide.episode import EpisodeFacts, MoveKind, automatic_hold, next_move
+from holdfast.decide.reconcile import Evidence, LegFacts, Status, Verdict, judge
+from holdfast.domain.amounts import ZERO
+from holdfast.domain.entry import Entry, EntryKind
+from holdfast.domain.errors import JournalBusy, VenueUnavailable
+from holdfast.domain.hold import HoldReason
+from holdfast.domain.sides import Leg, PositionMode, PositionSide
+from holdfast.ports.telemetry import Stage, about_close
+from holdfast.services.context import Errand
+from holdfast.services.looks import Look, take_look
+from holdfast.services.moves import Judged, Written, write_move
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from decimal import Decimal
+
+    from holdfast.domain.close import Close
+    from holdfast.domain.names import Symbol
+    from holdfast.domain.order import OrderReport
+    from holdfast.domain.trade import Trade
+    from holdfast.domain.view import PositionView
+    from holdfast.ports.journal import AccountState, Reads, Tx
+    from holdfast.ports.venue import VenueReader
+    from holdfast.services.context import Context
+    from holdfast.services.feed import Feed
+    from holdfast.services.picture import Picture
+
+IDLE_MS = 1_000
+"""The evaluator looks around at least this often, knocked or not."""
+LEGS_PER_STEP = 64
+"""Legs judged in one transaction."""
+LOOK_WAITS_MS = (0, 20, 50, 100, 200, 500, 1_000)
+"""Waits before the first, second ... look of an episode; the last one repeats."""
+SETTLE_LOOK_MS = 200
+"""A leg that settles is looked at only after this: the stream usually answers within a few milliseconds."""
+
+
+@dataclass(slots=True)
+class LegMemory:
+    """What a restart may lose about one leg."""
+
+    settling_since_ms: int | None = None
+    evidence: Evidence | None = None
+    second: PositionView | None = None
+    looks: int = 0
+    looking: asyncio.Task[None] | None = None
+    timer: asyncio.TimerHandle | None = None
+    drift_ns: int | None = None
+    """CLOCK_MONOTONIC when the drift that now stands was first evaluated."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Step:
+    """The facts of one evaluating transaction."""
+
+    state: AccountState
+    now_ms: int
+    legs: tuple[Judged, ...]
+
+
+@dataclass(slots=True)
+class Reconciler:
+    """The reconcile service of one account."""
+
+    context: Context
+    reader: VenueReader
+    feed: Feed
+    picture: Picture
+    on_closes: Callable[[list[Close]], None]
+    """Hands planned closes to whoever puts them on the bus."""
+    mode: PositionMode
+    _memory: dict[Leg, LegMemory] = field(default_factory=dict)
+    _stamped_ms: int | None = None
+
+    # --- what the feed tells (FeedListener) -------------------------------------------------------------
+
+    def on_trade(self, trade: Trade, report: OrderReport) -> None:
+        """A trade by itself moves nothing here: the position that it made follows."""
+
+    def on_order(self, report: OrderReport) -> None:
+        """Nothing: orders are apply's."""
+
+    def on_gap(self, detail: str) -> None:
+        """Void the stamp before anything else is done."""
+        self.context.wakes.legs.knock(Errand.VOID_STAMP)
+        self.context.log.warning("stamp_void", account=self.context.account, detail=detail)
+
+    def on_proof(self) -> None:
+        """Renew the stamp with the next step."""
+        self.context.wakes.legs.knock(Errand.STAMP)
+
+    def on_view(self) -> None:
+        """Look at every leg."""
+        self.context.wakes.legs.knock(Errand.EVERY_LEG)
+
+    def on_mode(self) -> None:
+        """Read everything anew; a changed mode is noticed when the mode is read."""
+        self.feed.ask_view()
+
+    # --- evaluating -------------------------------------------------------------------------------------
+
+    async def run(self) -> None:
+        """Evaluate until cancelled."""
+        try:
+            while True:
+                keys = await self.context.wakes.legs.take(IDLE_MS)
+                errands = {key for key in keys if isinstance(key, Errand)}
+                legs = dict.fromkeys(key for key in keys if isinstance(key, Leg))
+                if not keys or Errand.EVERY_LEG in errands:
+                    legs.update(dict.fromkeys(await self._every_leg()))
+                try:
+                    await self._void_stamp(errands)
+                    await self._evaluate(tuple(legs), stamp=Errand.STAMP in errands)
+                except JournalBusy as error:
+                    self.context.log.warning("journal_busy", account=self.context.account, detail=str(error))
+                    for leg in legs:
+                        self._look_again_in(leg, LOOK_WAITS_MS[2])
+        finally:
+            self._cancel_all()
+
+    async def _every_leg(self) -> tuple[Leg, ...]:
+        """The UNION of what the exchange, the ledger and the allowlist name."""
+        account = self.context.account
+        states = await self.context.journal.query(account, lambda reads: reads.legs())
+        legs = dict.fromkeys(self.picture.known_legs())
+        legs.update(dict.fromkeys(state.leg for state in states))
+        sides = (PositionSide.BOTH,) if self.mode is PositionMode.ONE_WAY else (PositionSide.LONG, PositionSide.SHORT)
+        for symbol in sorted(self.context.limits.symbols):
+            legs.update(dict.fromkeys(Leg(account, symbol, side) for side in sides))
+        return tuple(sorted(legs, key=Leg.sort_key))
+
+    async def _void_stamp(self, errands: set[Errand]) -> None:
+        if Errand.VOID_STAMP not in errands or self.feed.proof_ms is not None:
+            return
+        self._stamped_ms = None
+
+        def write(tx: Tx, _choice: None, state: AccountState) -> None:
+            if state.stamp_ms is not None:
+                tx.set_stamp(None)
+                tx.append(Entry(EntryKind.STAMP_VOIDED, self.context.account))
+
+        await self.context.transact(read=lambda reads: reads.account(), decide=lambda _: None, write=write)
+
+    async def _evaluate(self, legs: tuple[Leg, ...], *, stamp: bool) -> None:
+        for start in range(0, max(len(legs), 1), LEGS_PER_STEP):
+            chunk = legs[start : start + LEGS_PER_STEP]
+            is_last = start + LEGS_PER_STEP >= len(legs)
+            proof = self.feed.proof_ms if is_last and (stamp or self._stamped_ms is None) else None
+            if chunk or proof is not None:
+                await self._step(chunk, proof)
+
+    async def _step(self, legs: tuple[Leg, ...], proof_ms: int | None) -> None:
+        context = self.context
+        started_ns = context.clock.monotonic_ns()
+        baseline = self.picture.complete_read_ms is not None
+        out = Written([], [])
+
+        def read(reads: Reads) -> _Step:
+            state, now_ms = reads.account(), reads.now_ms()
+            judged = tuple(self._judge(reads, leg, state, now_ms) for leg in legs)
+            return _Step(state, now_ms, judged)
+
+        def write(tx: Tx, _choice: None, step: _Step) -> None:
+            out.entries.clear()
+            out.closes.clear()
+            out.changed = out.alerted = False
+            if step.state.baseline_ms is None and baseline:
+                self._write_baseline(tx, out)
+            for judged in step.legs:
+                write_move(tx, judged, out)
+            if proof_ms is not None and proof_ms != self._stamped_ms:
+                tx.set_stamp(proof_ms)
+
+        facts: list[_Step] = []
+
+        def decide(step: _Step) -> None:
+            facts[:] = [step]
+
+        await context.transact(read=read, decide=decide, write=write)
+        if proof_ms is not None:
+            self._stamped_ms = proof_ms
+        context.emit(out.entries)
+        for judged in facts[0].legs:
+            self._after(judged, started_ns)
+        self._announce(out, facts[0])
+
+    def _judge(self, reads: Reads, leg: Leg, state: AccountState, now_ms: int) -> Judged:
+        memory = self._memory.setdefault(leg, LegMemory())
+        ledger = reads.leg(leg)
+        holds = tuple(hold for hold in reads.open_holds(leg.symbol) if hold.leg == leg)
+        auto = automatic_hold(holds)
+        rules = self.context.rules.instruments.get(leg.symbol)
+        view = self.picture.of(leg)
+        facts = EpisodeFacts(
+            leg=LegFacts(
+                now_ms=now_ms,
+                limits=self.context.limits,
+                step=rules.qty_step if rules is not None else ZERO,
+                view=view,
+                complete_read_ms=self.picture.complete_read_ms,
+                ledger=ledger,
+                baseline=state.baseline_ms is not None,
+                unledgered_hold=auto is not None and auto.reason is HoldReason.UNLEDGERED,
+                orders=tuple(order for order in reads.live_orders(leg.symbol) if order.leg == leg),
+                settling_since_ms=memory.settling_since_ms,
+                evidence=memory.evidence,
+            ),
+            holds=holds,
+            unfinished=reads.unfinished_close(leg) if auto is not None else None,
+            second=_fresh_second(memory.second, view, ledger.last_fill_ms, auto.opened_ms if auto else None),
+            instrument=rules,
+            mark_price=self._mark(leg, memory),
+            trading=state.trading_state,
+        )
+        verdict = judge(facts.leg)
+        move = next_move(facts, verdict)
+        planned = 0
+        if move.kind is MoveKind.CLOSE and auto is not None:
+            planned = sum(e.entry.kind is EntryKind.CLOSE_PLANNED for e in reads.entries_of_hold(auto.hold_id))
+        return Judged(facts, verdict, move, planned)
+
+    def _mark(self, leg: Leg, memory: LegMemory) -> Decimal | None:
+        if memory.second is not None and memory.second.mark_price is not None:
+            return memory.second.mark_price
+        known = self.context.rules.marks.get(leg.symbol)
+        return known[0] if known is not None else None
+
+    def _write_baseline(self, tx: Tx, out: Written) -> None:
+        read_ms = self.picture.complete_read_ms or 0
+        venue_ms = read_ms + self.reader.venue_now_ms() - self.context.clock.now_ms()
+        tx.set_baseline(venue_ms, self.mode)
+        found = {leg.key: str(view.amt) for leg in self.picture.known_legs() if (view := self.picture.of(leg))}
+        body = {"venue_ms": venue_ms, "mode": self.mode.value, "positions": {**found}}
+        out.entries.append(tx.append(Entry(EntryKind.BASELINE, self.context.account, body=body)))
+
+    # --- acting -----------------------------------------------------------------------------------------
+
+    def _after(self, judged: Judged, started_ns: int) -> None:
+        leg, facts = judged.facts.leg.ledger.leg, judged.facts
+        memory = self._memory[leg]
+        verdict, move = judged.verdict, judged.move
+        self._remember(memory, verdict, facts.leg.now_ms, started_ns)
+        if move.kind in {MoveKind.NOTHING, MoveKind.AGREE}:
+            self._settled(judged, memory)
+        elif verdict.status is Status.SETTLING and memory.looks == 0:
+            memory.looks = 1
+            self._look_again_in(leg, SETTLE_LOOK_MS)
+        elif move.kind in {MoveKind.LOOK, MoveKind.HOLD} or (
+            move.kind is MoveKind.OPERATOR and facts.leg.evidence is None and verdict.status is not Status.NO_VIEW
+        ):
+            self._look(leg, memory)
+        elif move.kind in {MoveKind.REPAIR, MoveKind.ADOPT, MoveKind.SUPERSEDE}:
+            self.context.wakes.legs.knock(leg)
+        if move.wait_until_ms is not None:
+            self._look_again_in(leg, max(move.wait_until_ms - facts.leg.now_ms, 0) + 1)
+        if verdict.drift is not None:
+            self.context.metrics.drift(self.context.account, leg.symbol, verdict.drift)
+
+    def _remember(self, memory: LegMemory, verdict: Verdict, now_ms: int, started_ns: int) -> None:
+        if verdict.status is Status.SETTLING:
+            memory.settling_since_ms = memory.settling_since_ms or now_ms
+        elif verdict.status is Status.AGREED:
+            memory.settling_since_ms = None
+        if verdict.hold is not None and memory.drift_ns is None:
+            memory.drift_ns = started_ns
+
+    def _settled(self, judged: Judged, memory: LegMemory) -> None:
+        memory.evidence = memory.second = None
+        memory.looks = 0
+        if judged.move.release and memory.drift_ns is not None:
+            took = self.context.clock.monotonic_ns() - memory.drift_ns
+            self.context.metrics.stage(Stage.DRIFT_TO_RELEASE, took)
+        memory.drift_ns = None
+
+    def _look(self, leg: Leg, memory: LegMemory) -> None:
+        """Take a look, unless one is under way; waits grow with each look of the episode."""
+        if memory.looking is not None:
+            return
+        wait_ms = LOOK_WAITS_MS[min(memory.looks, len(LOOK_WAITS_MS) - 1)]
+        memory.looks += 1
+        memory.looking = asyncio.create_task(self._take_look(leg, memory, wait_ms), name=f"look {leg.key}")
+        memory.looking.add_done_callback(lambda task: self._looked(leg, memory, task))
+
+    async def _take_look(self, leg: Leg, memory: LegMemory, wait_ms: int) -> None:
+        if wait_ms:
+            await asyncio.sleep(wait_ms / 1000)
+        look: Look = await take_look(self.context, self.reader, self.picture, leg)
+        self.picture.see_all(look.view)
+        memory.second = look.view.of(leg)
+        memory.evidence = look.evidence
+
+    def _looked(self, leg: Leg, memory: LegMemory, task: asyncio.Task[None]) -> None:
+        memory.looking = None
+        if task.cancelled():
+            return
+        error = task.exception()
+        if error is not None and not isinstance(error, VenueUnavailable):
+            self.context.log.failure("look_failed", error, account=self.context.account, leg=leg.key)
+            self._broken = error
+        elif error is not None:
+            self.context.log.warning("look_failed", account=self.context.account, leg=leg.key, detail=str(error))
+        self.context.wakes.legs.knock(leg)
+
+    def _look_again_in(self, leg: Leg, wait_ms: int) -> None:
+        memory = self._memory.setdefault(leg, LegMemory())
+        if memory.timer is not None:
+            memory.timer.cancel()
+        loop = asyncio.get_running_loop()
+        memory.timer = loop.call_later(wait_ms / 1000, self.context.wakes.legs.knock, leg)
+
+    def _announce(self, out: Written, step: _Step) -> None:
+        symbols: dict[Symbol, None] = {}
+        for judged in step.legs:
+            if judged.move.kind is not MoveKind.NOTHING:
+                symbols[judged.facts.leg.ledger.leg.symbol] = None
+        for symbol in symbols:
+            self.context.changed(symbol)
+        for entry in out.entries:
+            self._log(entry.entry)
+        if out.alerted:
+            self.context.wakes.alerts.knock("reconcile")
+        for close in out.closes:
+            self.context.metrics.close_planned()
+            self.context.wakes.closes.knock(close.plan_id)
+        if out.closes:
+            self.on_closes(out.closes)
+
+    def _log(self, entry: Entry) -> None:
+        if entry.kind is EntryKind.AGREED:
+            return
+        log = self.context.log
+        if entry.plan_id is not None:
+            log = about_close(log, entry.plan_id, entry.hold_id)
+        log.info(
+            entry.kind.value.lower(),
+            account=entry.account,
+            symbol=entry.symbol,
+            hold_id=entry.hold_id,
+            reason=entry.body.get("reason"),
+            drift=entry.body.get("drift"),
+            next_step=entry.body.get("next_step"),
+        )
+
+    def _cancel_all(self) -> None:
+        for memory in self._memory.values():
+            if memory.looking is not None:
+                memory.looking.cancel()
+            if memory.timer is not None:
+                memory.timer.cancel()
+
+
+def _fresh_second(
+    second: PositionView | None, view: PositionView | None, last_fill_ms: int, opened_ms: int | None
+) -> PositionView | None:
+    """The second look counts if it was taken after the hold was placed, and is not older than what we know."""
+    if second is None or view is None or opened_ms is None or second.read_ms < opened_ms:
+        return None
+    if second.as_of_ms < last_fill_ms or second.as_of_ms < view.as_of_ms:
+        return None
+    return second
