@@ -60,12 +60,15 @@ class Limits:
     input_age_ms_max: int = 500
     """How old a fact read before a transaction (bus hold, fresh position) may be inside it."""
     plan_age_ms_max: int = 10_000
+    """A plan whose timestamp is older is refused as stale."""
     plan_future_ms_max: int = 1_000
+    """How far a plan's timestamp may lie ahead of our clock."""
     order_notional_max: Decimal = Decimal(50_000)
     """Largest EXECUTE, price x quantity by mark price."""
     close_notional_max: Decimal = Decimal(100_000)
     """Largest close without a person's approval."""
     close_attempts_max: int = 3
+    """Closes without progress in one episode before a person decides."""
     close_backoff_ms: int = 500
     """Wait after the first close without progress; doubles with each."""
     close_ttl_ms: int = 5_000
