@@ -7,7 +7,8 @@ always toward zero, so that no rounding can raise an exposure (venue documentati
 
 from __future__ import annotations
 
-from decimal import Decimal, InvalidOperation
+import re
+from decimal import Decimal
 
 from holdfast.domain.errors import BadAmount
 
@@ -15,30 +16,35 @@ ZERO = Decimal(0)
 AMOUNT_ABS_MAX = Decimal(10) ** 15
 """No venue quantity, price or notional comes near it; beyond it a number is an accident or an attack."""
 AMOUNT_DECIMALS_MAX = 18
+AMOUNT_DIGITS_MAX = 28
+"""Arithmetic keeps 28 digits (the default context): a longer number would be rounded, perhaps up."""
 AMOUNT_CHARS_MAX = 40
+_PLAIN = re.compile(r"[+-]?(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][+-]?[0-9]{1,2})?", re.ASCII)
+"""What is written here and by venues. `Decimal` itself also reads `1_000`, NaN and the digits of other scripts."""
 
 
 def parse_amount(text: object) -> Decimal:
     """Read a decimal from its wire text.
 
-    Raises BadAmount unless `text` is a `str` that holds one finite number below `AMOUNT_ABS_MAX` with at
-    most `AMOUNT_DECIMALS_MAX` decimals. JSON numbers are refused: they passed through a binary float.
+    Raises BadAmount unless `text` is a `str` that holds one plain ASCII number below `AMOUNT_ABS_MAX` with at
+    most `AMOUNT_DECIMALS_MAX` decimals and `AMOUNT_DIGITS_MAX` digits. JSON numbers are refused: they passed
+    through a binary float.
     """
     if not isinstance(text, str):
         raise BadAmount(f"an amount must be text, not {type(text).__name__}")
     if len(text) > AMOUNT_CHARS_MAX:
         raise BadAmount(f"an amount of {len(text)} characters")
-    try:
-        value = Decimal(text.strip())
-    except InvalidOperation:
-        raise BadAmount(f"not a number: {text!r}") from None
-    if not value.is_finite():
-        raise BadAmount(f"not finite: {text!r}")
+    plain = text.strip(" \t\r\n")
+    if _PLAIN.fullmatch(plain) is None:
+        raise BadAmount(f"not a plain number: {text!r}")
+    value = Decimal(plain)
     if abs(value) >= AMOUNT_ABS_MAX:
         raise BadAmount(f"out of bounds: {text!r}")
-    exponent = value.as_tuple().exponent
+    _, digits, exponent = value.as_tuple()
     if isinstance(exponent, int) and -exponent > AMOUNT_DECIMALS_MAX:
         raise BadAmount(f"more than {AMOUNT_DECIMALS_MAX} decimals: {text!r}")
+    if len(digits) > AMOUNT_DIGITS_MAX:
+        raise BadAmount(f"more than {AMOUNT_DIGITS_MAX} digits: {text!r}")
     return value
 
 

@@ -22,8 +22,8 @@ TradeId = NewType("TradeId", int)
 """The venue's number of a trade: unique and growing per symbol."""
 
 CLIENT_ORDER_PREFIX = "hf-"
-_PLAN_ID = re.compile(r"^[A-Za-z0-9._:/-]{1,128}$")
-_SYMBOL = re.compile(r"^[A-Z0-9_]{2,32}$")
+_PLAN_ID = re.compile(r"[A-Za-z0-9._:/-]{1,128}")
+_SYMBOL = re.compile(r"[A-Z0-9_]{2,32}")
 
 
 def client_order_id(account: AccountId, plan_id: PlanId) -> ClientOrderId:
@@ -43,9 +43,9 @@ def is_our_client_order_id(text: str) -> bool:
 
 def is_plan_id(text: str) -> bool:
     """Tell whether `text` may name a plan: 1 to 128 of letters, digits and `. _ : / -`."""
-    return _PLAN_ID.match(text) is not None
+    return _PLAN_ID.fullmatch(text) is not None
 
 
 def is_symbol(text: str) -> bool:
     """Tell whether `text` has the form of a symbol (whether the venue lists it is another question)."""
-    return _SYMBOL.match(text) is not None
+    return _SYMBOL.fullmatch(text) is not None
