@@ -9,7 +9,8 @@ E = exchange position, L = ledger, D = E - L, step = the symbol's quantity step.
     |  2  | view older than the last own fill, or as old as it and D != 0 | SETTLING  | -                |
     |  2  | the same, for longer than settle_ms_max                      | NO_VIEW    | view_stale       |
     |  3  | D inside what own orders may have executed unbooked, for no longer than settle_ms_max | SETTLING | - |
-    |  3  | D inside what they have executed unbooked (the venue said so) | SETTLING  | -                |
+    |  3  | D inside what they have executed unbooked (the venue said so), for no longer than |      |           |
+    |     | unknown_ms_max and while no trades show it as rows 6 and 7 do | SETTLING  | -                |
     |  4  | no baseline yet (or an unledgered hold stands), E != 0, D != 0 | UNLEDGERED | unledgered      |
     |  5  | abs(D) < step                                                | AGREED     | -                |
     |  6  | D is exactly our own missing fills, by trade id              | REPAIR     | (stays)          |
@@ -19,7 +20,9 @@ E = exchange position, L = ledger, D = E - L, step = the symbol's quantity step.
 
 Row 2's equal case: equal milliseconds prove nothing against the ledger (I6), but agreement at equal
 milliseconds is agreement. Row 3 counts only the part of an order that moves the ledger: a close's own fills
-undo the drift and explain nothing. Invariants I5, I6. Source: DESIGN §5, ADR 0002.
+undo the drift and explain nothing. Its bounds keep it from hiding a difference for ever: past them a hold says it
+aloud (no close follows while an own order is not settled). A time since which something settles that lies in the
+future proves nothing: the wait counts as over. Invariants I5, I6. Source: DESIGN §5, ADR 0002.
 """
 
 from __future__ import annotations
@@ -161,15 +164,21 @@ def _view_counts(facts: LegFacts, view: PositionView, *, agreed: bool) -> bool:
 
 
 def _settled_long_enough(facts: LegFacts) -> bool:
+    return _settles_beyond(facts, facts.limits.settle_ms_max)
+
+
+def _settles_beyond(facts: LegFacts, bound_ms: int) -> bool:
     if facts.settling_since_ms is None:
         return False
-    return facts.now_ms - facts.settling_since_ms > facts.limits.settle_ms_max
+    return not 0 <= facts.now_ms - facts.settling_since_ms <= bound_ms
 
 
 def _own_orders_explain(facts: LegFacts, drift: Decimal) -> bool:
     """Row 3: first what they may have executed, after `settle_ms_max` only what the venue said they did."""
-    if not _settled_long_enough(facts) and _inside(drift, [(o, o.unbooked_max) for o in facts.orders]):
-        return True
+    if not _settled_long_enough(facts):
+        return _inside(drift, [(o, o.unbooked_max) for o in facts.orders])
+    if _settles_beyond(facts, facts.limits.unknown_ms_max) or _shown_by_trades(facts, drift) is not None:
+        return False
     said = [(o, max(o.executed_qty - o.booked_qty, ZERO)) for o in facts.orders]
     return _inside(drift, said)
 
@@ -184,15 +193,26 @@ def _inside(drift: Decimal, parts: list[tuple[Order, Decimal]]) -> bool:
 
 
 def _rows_6_to_9(facts: LegFacts, amount: Decimal, drift: Decimal) -> Verdict:
-    evidence = facts.evidence
-    if evidence is not None and evidence.complete and evidence.ledger_version == facts.ledger.version:
-        if evidence.own and not evidence.forced and evidence.own_ledger_qty == drift:
-            return _verdict(facts, 6, Status.REPAIR, None)
-        if evidence.forced and evidence.own_ledger_qty + evidence.forced_qty == drift:
-            return _verdict(facts, 7, Status.FORCED, HoldReason.FORCED_REDUCTION)
+    shown = _shown_by_trades(facts, drift)
+    if shown is Status.REPAIR:
+        return _verdict(facts, 6, Status.REPAIR, None)
+    if shown is Status.FORCED:
+        return _verdict(facts, 7, Status.FORCED, HoldReason.FORCED_REDUCTION)
     if same_sign(amount, drift):
         return _verdict(facts, 8, Status.EXCESS, HoldReason.DRIFT)
     return _verdict(facts, 9, Status.DEFICIT, HoldReason.DEFICIT)
+
+
+def _shown_by_trades(facts: LegFacts, drift: Decimal) -> Status | None:
+    """Rows 6 and 7: REPAIR or FORCED if the trades that the ledger lacks are exactly the drift, else None."""
+    evidence = facts.evidence
+    if evidence is None or not evidence.complete or evidence.ledger_version != facts.ledger.version:
+        return None
+    if evidence.own and not evidence.forced and evidence.own_ledger_qty == drift:
+        return Status.REPAIR
+    if evidence.forced and evidence.own_ledger_qty + evidence.forced_qty == drift:
+        return Status.FORCED
+    return None
 
 
 def _verdict(facts: LegFacts, row: int, status: Status, hold: HoldReason | None) -> Verdict:
