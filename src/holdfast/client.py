@@ -20,13 +20,13 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import secrets
-import time
 from typing import TYPE_CHECKING, Self, cast
 
 from holdfast.bus.connection import BusConnection, ErrorReply
 from holdfast.bus.keys import PREFIX_DEFAULT, Keys
 from holdfast.bus.outcomes import decode_result
 from holdfast.bus.wire import checked_plan, encode_plan
+from holdfast.clock import SystemClock
 from holdfast.domain.errors import BadPlan, BusUnavailable, FateUnknown, Unclassified
 from holdfast.domain.names import PlanId, Symbol
 
@@ -35,6 +35,7 @@ if TYPE_CHECKING:
     from types import TracebackType
 
     from holdfast.domain.plan import Plan, PlanResult
+    from holdfast.ports.clock import Clock
 
 READ_COUNT_MAX = 256
 READ_WAIT_MS = 1_000
@@ -48,8 +49,9 @@ WAITING_MAX = 10_000
 class PlanClient:
     """Hands in plans, waits for their results, looks at published state."""
 
-    def __init__(self, url: str, prefix: str = PREFIX_DEFAULT) -> None:
-        """Connect to nothing yet. Raises CannotStart for an unusable address or prefix."""
+    def __init__(self, url: str, prefix: str = PREFIX_DEFAULT, clock: Clock | None = None) -> None:
+        """Connect to nothing yet; `clock` stamps the plans. Raises CannotStart for an unusable address or prefix."""
+        self._clock = clock if clock is not None else SystemClock()
         self._keys = Keys(prefix)
         self._calls = BusConnection(url, "holdfast-client")
         self._listening = BusConnection(url, "holdfast-client-results")
@@ -87,7 +89,7 @@ class PlanClient:
                 "type": order_type,
                 "reduceOnly": "true" if reduce_only else "false",
                 "reason": reason,
-                "timestamp": str(_now_ms()),
+                "timestamp": str(self._clock.now_ms()),
                 "price": price or "",
                 "timeInForce": time_in_force or "",
                 "positionSide": position_side or "",
@@ -231,8 +233,3 @@ class PlanClient:
             for waiter in self._waiters.get(result.plan_id, ()):
                 if not waiter.done():
                     waiter.set_result(result)
-
-
-def _now_ms() -> int:
-    # This is a library in somebody else's process: it has no Clock port, and a plan is stamped by its writer's clock.
-    return time.time_ns() // 1_000_000

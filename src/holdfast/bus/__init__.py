@@ -7,6 +7,7 @@ Map of the package:
     wire        plans and closes, between stream fields and the domain
     outcomes    results and journal entries, between the domain and stream fields
     connection  one dedicated connection: one round trip a call, nothing ever sent twice
+    copies      published copies as commands
     valkey      `ValkeyBus`, the adapter of `ports.bus.Bus`
     binary      which server program to run
     tether      what ties a server's life to its parent's

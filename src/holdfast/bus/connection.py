@@ -34,7 +34,7 @@ if TYPE_CHECKING:
 CALL_MS_MAX = 2_000
 """A server that needs longer than this for one round trip counts as gone."""
 RESP = 2
-"""The plainest protocol: no push messages, and as fast as RESP3 here (docs/adr of the bus, measured)."""
+"""The plainest protocol: no push messages."""
 
 Argument = bytes | str | int
 Command = tuple[Argument, ...]
@@ -51,6 +51,19 @@ class ErrorReply:
         return self.text.split(" ", 1)[0] == code
 
 
+def checked(reply: object) -> object:
+    """Return the reply. Raises BusUnavailable if it is an error."""
+    if isinstance(reply, ErrorReply):
+        raise BusUnavailable(f"the bus refused: {reply.text}")
+    return reply
+
+
+def all_checked(replies: Iterable[object]) -> None:
+    """Raise BusUnavailable for the first error among the replies."""
+    for reply in replies:
+        checked(reply)
+
+
 class _Socket(Protocol):
     """The part of redis-py's Connection that is used here, with its types."""
 
@@ -61,7 +74,7 @@ class _Socket(Protocol):
 
     async def disconnect(self, nowait: bool = ...) -> None: ...  # noqa: FBT001 - their signature
 
-    async def send_packed_command(self, command: Iterable[bytes], check_health: bool = ...) -> None: ...  # noqa: FBT001
+    async def send_packed_command(self, command: Iterable[bytes], check_health: bool = ...) -> None: ...  # noqa: FBT001 - theirs
 
     async def read_response(self) -> object: ...
 

@@ -31,6 +31,7 @@ from holdfast.bus.tether import Tether, tether_here, tethered
 from holdfast.domain.errors import BusUnavailable, CannotStart
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from pathlib import Path
     from types import TracebackType
 
@@ -52,11 +53,20 @@ LOG_SHOWN_BYTES = 600
 class EmbeddedServer:
     """One server for one data directory; start, use, stop, and start again if wanted."""
 
-    def __init__(self, data_dir: Path, program: Path | None = None, tether: Tether | None = None) -> None:
+    def __init__(
+        self,
+        data_dir: Path,
+        program: Path | None = None,
+        tether: Tether | None = None,
+        choose_port: Callable[[], int] | None = None,
+        lock_ms_max: int = LOCK_MS_MAX,
+    ) -> None:
         """`program` is a server to run instead of the wheel's."""
         self._dir = data_dir
         self._named_program = program.absolute() if program is not None else None
         self._tether = tether if tether is not None else tether_here()
+        self._choose_port = choose_port if choose_port is not None else free_port
+        self._lock_ms_max = lock_ms_max
         self._process: asyncio.subprocess.Process | None = None
         self._held_fd: int | None = None
         self._url = ""
@@ -85,7 +95,7 @@ class EmbeddedServer:
         try:
             self._dir.mkdir(mode=0o700, parents=True, exist_ok=True)
             self.url_path.unlink(missing_ok=True)
-            lock_fd = await _locked(self._dir / "bus.lock")
+            lock_fd = await _locked(self._dir / "bus.lock", self._lock_ms_max)
         except OSError as error:
             raise CannotStart(f"the bus cannot use {self._dir}: {error.strerror}") from error
         try:
@@ -100,7 +110,7 @@ class EmbeddedServer:
 
     async def _start_on_free_port(self, program: Path, lock_fd: int) -> None:
         for _ in range(PORT_ATTEMPTS_MAX):
-            port, password = _free_port(), secrets.token_urlsafe(32)
+            port, password = self._choose_port(), secrets.token_urlsafe(32)
             self._process = await self._spawn(program, lock_fd, _configuration(self._dir, port, password))
             self._url = f"redis://:{password}@127.0.0.1:{port}/0"
             if await self._is_answering():
@@ -108,7 +118,10 @@ class EmbeddedServer:
             await self._end_process()
             if "bind" not in self._log_tail().lower():
                 break
-        raise CannotStart(f"the bus server did not start; its last words: {self._log_tail()}")
+        raise CannotStart(
+            f"the bus server did not start; its last words: {self._log_tail()}\n(If its append-only file is damaged, "
+            f"move {self._dir}/appendonlydir away: only plans that nobody has read yet are lost.)"
+        )
 
     async def _spawn(self, program: Path, lock_fd: int, configuration: bytes) -> asyncio.subprocess.Process:
         watched_fd, self._held_fd = os.pipe()
@@ -214,11 +227,11 @@ async def _feed(process: asyncio.subprocess.Process, configuration: bytes) -> No
     await pipe.wait_closed()
 
 
-async def _locked(path: Path) -> int:
-    """A descriptor that holds the directory's lock; waits LOCK_MS_MAX for a server that is ending."""
+async def _locked(path: Path, ms_max: int) -> int:
+    """A descriptor that holds the directory's lock; waits `ms_max` for a server that is ending."""
     fd = os.open(path, os.O_RDWR | os.O_CREAT, 0o600)
     try:
-        async with asyncio.timeout(LOCK_MS_MAX / 1000):
+        async with asyncio.timeout(ms_max / 1000):
             while True:
                 try:
                     fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -236,7 +249,8 @@ async def _locked(path: Path) -> int:
         raise
 
 
-def _free_port() -> int:
+def free_port() -> int:
+    """A loopback port that nobody listens on now; somebody may a moment later."""
     with socket.socket(socket.AF_INET, socket.SOCK_STREAM) as probe:
         probe.bind(("127.0.0.1", 0))
         port: int = probe.getsockname()[1]

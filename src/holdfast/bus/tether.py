@@ -31,12 +31,16 @@ os.execv(program, [program, "-"])
 _PIPE = """
 import os, signal, subprocess, sys, threading
 held, program = int(sys.argv[1]), sys.argv[2]
-server = subprocess.Popen([program, "-"], close_fds=False)
-sys.stdin.close()
+server, asked = None, []
 def stop(number, frame):
-    server.send_signal(number)
+    asked.append(number)
+    if server is not None:
+        server.send_signal(number)
 signal.signal(signal.SIGTERM, stop)
-signal.signal(signal.SIGINT, signal.SIG_IGN)
+server = subprocess.Popen([program, "-"], close_fds=False)
+if asked:
+    server.send_signal(asked[0])
+sys.stdin.close()
 def watch():
     os.read(held, 1)
     server.kill()

@@ -9,13 +9,13 @@ from __future__ import annotations
 import secrets
 from typing import TYPE_CHECKING, cast
 
-from holdfast.bus.connection import CALL_MS_MAX, BusConnection, Command, ErrorReply
+from holdfast.bus.connection import CALL_MS_MAX, BusConnection, Command, ErrorReply, all_checked, checked
+from holdfast.bus.copies import FREE_VALUES, commands_again, copy_commands
 from holdfast.bus.keys import EVENTS_KEPT, GROUP, PLANS_KEPT_MS, PREFIX_DEFAULT, RESULTS_KEPT, Keys, checked_consumer
 from holdfast.bus.outcomes import encode_event, encode_result
-from holdfast.bus.scripts import Script
 from holdfast.bus.wire import decode_entry, encode_plan, plan_of_close
 from holdfast.domain.errors import BusUnavailable
-from holdfast.ports.bus import Backlog, StateCopy
+from holdfast.ports.bus import Backlog
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -24,14 +24,12 @@ if TYPE_CHECKING:
     from holdfast.domain.entry import JournaledEntry
     from holdfast.domain.names import Symbol
     from holdfast.domain.plan import PlanEntry, PlanResult
+    from holdfast.ports.bus import StateCopy
 
 HOLD_VALUE_BYTES_MAX = 256
 """A hold's id is shorter; of what others set by hand no more is kept."""
 TRIM_EVERY = 1_024
 """Acknowledged entries between two trims of the plan stream."""
-_FREE = frozenset({"", "0", "false"})
-
-_DELETE_IF = Script("if redis.call('GET',KEYS[1])==ARGV[1] then return redis.call('DEL',KEYS[1]) end return 0")
 
 
 class ValkeyBus:
@@ -59,10 +57,10 @@ class ValkeyBus:
         )
         if isinstance(created, ErrorReply) and not created.is_code("BUSYGROUP"):
             raise BusUnavailable(f"the consumer group cannot be made: {created.text}")
-        expected = f"{self._token}/{_run_id(_checked(info))}".encode()
-        if _checked(mark) == expected:
+        expected = f"{self._token}/{_run_id(checked(info))}".encode()
+        if checked(mark) == expected:
             return False
-        _all_checked(await self._writes.call(("HSET", self._keys.generation, self._consumer, expected)))
+        all_checked(await self._writes.call(("HSET", self._keys.generation, self._consumer, expected)))
         return True
 
     # --- plans in -------------------------------------------------------------------------------------
@@ -81,7 +79,7 @@ class ValkeyBus:
             (reply,) = await self._plans.call(command, wait_ms=wait_ms)
             if _is_group_gone(reply):
                 return ()
-        streams = cast("list[tuple[bytes, list[object]]] | None", _checked(reply))
+        streams = cast("list[tuple[bytes, list[object]]] | None", checked(reply))
         return _entries(streams[0][1]) if streams else ()
 
     async def reclaim_plans(self, *, idle_ms: int, count: int) -> tuple[PlanEntry, ...]:
@@ -94,7 +92,7 @@ class ValkeyBus:
         if _is_group_gone(reply):
             await self._make_group(self._reads)
             return ()
-        _next, entries, *_deleted = cast("list[list[object]]", _checked(reply))
+        _next, entries, *_deleted = cast("list[list[object]]", checked(reply))
         return _entries(entries)
 
     async def _make_group(self, connection: BusConnection) -> None:
@@ -107,7 +105,7 @@ class ValkeyBus:
         (reply,) = await self._reads.call(("XINFO", "GROUPS", self._keys.plans))
         if isinstance(reply, ErrorReply) and "no such key" in reply.text:
             return Backlog(0, None)
-        for group in cast("list[list[object]]", _checked(reply)):
+        for group in cast("list[list[object]]", checked(reply)):
             row = dict(zip(group[::2], group[1::2], strict=True))
             if row[b"name"] == GROUP.encode():
                 return Backlog(cast("int", row[b"pending"]), cast("int | None", row[b"lag"]))
@@ -124,7 +122,7 @@ class ValkeyBus:
         if acknowledge:
             commands.append(("XACK", keys.plans, GROUP, *acknowledge))
         if commands:
-            _all_checked(await self._writes.call(*commands))
+            all_checked(await self._writes.call(*commands))
         self._acknowledged += len(acknowledge)
         if self._acknowledged >= TRIM_EVERY:
             self._acknowledged = 0
@@ -141,19 +139,19 @@ class ValkeyBus:
         )
         if _is_group_gone(pending) or isinstance(groups, ErrorReply):
             return
-        oldest = cast("list[bytes | None]", _checked(pending))[1]
+        oldest = cast("list[bytes | None]", checked(pending))[1]
         if oldest is None:
             rows = [dict(zip(row[::2], row[1::2], strict=True)) for row in cast("list[list[bytes]]", groups)]
             oldest = next((row[b"last-delivered-id"] for row in rows if row[b"name"] == GROUP.encode()), b"0-0")
-        kept_from_ms = int(cast("list[bytes]", _checked(now))[0]) * 1000 - kept_ms
+        kept_from_ms = int(cast("list[bytes]", checked(now))[0]) * 1000 - kept_ms
         below = min(_id_parts(oldest), (kept_from_ms, 0))
         (reply,) = await self._writes.call(("XTRIM", self._keys.plans, "MINID", "~", f"{below[0]}-{below[1]}"))
-        _checked(reply)
+        checked(reply)
 
     async def publish_close(self, close: Close) -> str:
         """See the port."""
         (reply,) = await self._writes.call(("XADD", self._keys.plans, "*", *encode_plan(plan_of_close(close))))
-        return cast("bytes", _checked(reply)).decode()
+        return cast("bytes", checked(reply)).decode()
 
     async def publish_events(self, entries: Sequence[JournaledEntry]) -> None:
         """See the port."""
@@ -161,7 +159,7 @@ class ValkeyBus:
             ("XADD", self._keys.events, "MAXLEN", "~", EVENTS_KEPT, "*", *encode_event(entry)) for entry in entries
         ]
         if commands:
-            _all_checked(await self._writes.call(*commands))
+            all_checked(await self._writes.call(*commands))
 
     # --- published state ------------------------------------------------------------------------------
 
@@ -170,54 +168,25 @@ class ValkeyBus:
         if not symbols:
             return {}
         (reply,) = await self._reads.call(("MGET", *(self._keys.hold(symbol) for symbol in symbols)))
-        values = cast("list[bytes | None]", _checked(reply))
+        values = cast("list[bytes | None]", checked(reply))
         read = ((symbol, _hold_text(raw)) for symbol, raw in zip(symbols, values, strict=True))
-        return {symbol: text for symbol, text in read if text.lower() not in _FREE}
+        return {symbol: text for symbol, text in read if text.lower() not in FREE_VALUES}
 
     async def publish_copies(self, copies: Sequence[StateCopy]) -> None:
         """See the port. A key that somebody made of another type is deleted and written anew."""
-        commands = [command for copy in copies for command in self._copy_commands(copy)]
+        written = [copy_commands(self._keys, copy) for copy in copies]
+        commands = [command for of_copy in written for command in of_copy]
         if not commands:
             return
         replies = await self._writes.call(*commands)
-        if any(isinstance(reply, ErrorReply) and reply.is_code("NOSCRIPT") for reply in replies):
-            # Not executed, so it may be said again, this time with the script's text.
-            commands = [
-                _DELETE_IF.with_text(command)
-                for command, reply in zip(commands, replies, strict=True)
-                if isinstance(reply, ErrorReply)
-            ]
-            replies = await self._writes.call(*commands)
-        _all_checked(replies)
-
-    def _copy_commands(self, copy: StateCopy) -> list[Command]:
-        key = self._keys.named(copy.key)
-        if copy.text is not None:
-            life: Command = ("PX", copy.ttl_ms) if copy.ttl_ms is not None else ()
-            return [("SET", key, copy.text.encode("utf-8", "replace"), *life)]
-        if copy.fields is not None:
-            pairs = (part.encode("utf-8", "replace") for pair in copy.fields.items() for part in pair)
-            write: Command = ("HSET", key, *pairs)
-            return [write, ("PEXPIRE", key, copy.ttl_ms)] if copy.ttl_ms is not None else [write]
-        if copy.expected is not None:
-            return [_DELETE_IF.by_hash(key, copy.expected)]
-        return [("DEL", key)]
+        again = commands_again(written, replies)
+        if again:
+            all_checked(await self._writes.call(*again))
 
     async def close(self) -> None:
         """See the port."""
         for connection in (self._plans, self._writes, self._reads):
             await connection.close()
-
-
-def _checked(reply: object) -> object:
-    if isinstance(reply, ErrorReply):
-        raise BusUnavailable(f"the bus refused: {reply.text}")
-    return reply
-
-
-def _all_checked(replies: Sequence[object]) -> None:
-    for reply in replies:
-        _checked(reply)
 
 
 def _is_group_gone(reply: object) -> bool:

@@ -23,7 +23,8 @@ class StateCopy:
     """One published key: a string (`text`) or a hash (`fields`), with an optional life. Both None: delete it.
 
     A hold key is deleted only while it still holds `expected` (compare-and-delete), so that a hold that somebody
-    set by hand is never removed by our own clean-up.
+    set by hand is never removed by our own clean-up. A `text` with `expected` is written only over nothing, a free
+    value or `expected`, so that such a hold is not overwritten before it was imported either.
     """
 
     key: str
