@@ -11,6 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from holdfast.domain.errors import VenueUnavailable
+from holdfast.domain.names import VenueOrderId
 from holdfast.domain.order import OrderReport, VenueOrderStatus
 from holdfast.domain.sides import PositionMode, PositionSide, Side, Source
 from holdfast.venues.binance import wire
@@ -91,7 +92,7 @@ def test_an_order_is_read_whole() -> None:
     assert wire.decode_order(body(GET_ORDER)) == OrderReport(
         symbol=BTC,
         client_order_id=CLIENT_ID,
-        order_id=wire.VenueOrderId(22542179),
+        order_id=VenueOrderId(22542179),
         side=Side.SELL,
         position_side=PositionSide.BOTH,
         status=VenueOrderStatus.FILLED,
@@ -215,6 +216,14 @@ def test_an_instrument_is_read_from_its_filters() -> None:
     assert (one.price_tick, one.notional_min) == (Decimal("0.10"), Decimal(100))
 
 
+def test_mark_prices_leave_out_what_has_none() -> None:
+    """A mark price of 0 is no price."""
+    rows = [{"symbol": "BTCUSDT", "markPrice": "61000.10", "time": 1}, {"symbol": "OLDUSDT", "markPrice": "0.00000000"}]
+    assert wire.decode_marks(body(rows)) == {BTC: Decimal("61000.10")}
+    with pytest.raises(VenueUnavailable):
+        wire.decode_marks(body([{"symbol": "BTCUSDT", "markPrice": "NaN"}]))
+
+
 def _steps(lot: str, market: str) -> dict[str, Any]:
     filters = [{"filterType": "LOT_SIZE", "stepSize": lot, "minQty": "0", "maxQty": "0"}]
     return {**SYMBOL, "filters": [*filters, {"filterType": "MARKET_LOT_SIZE", "stepSize": market}]}
@@ -249,6 +258,7 @@ DECODERS: list[Callable[[bytes], object]] = [
     wire.decode_orders,
     wire.decode_trades,
     wire.decode_positions,
+    wire.decode_marks,
     wire.decode_word,
     decode_instruments,
 ]

@@ -15,10 +15,17 @@ from holdfast.venues.binance.instruments import decode_instruments
 from holdfast.venues.binance.pages import read_trades
 from holdfast.venues.binance.stream import BinanceStream
 from holdfast.venues.binance.views import Asked, account_view
-from holdfast.venues.binance.wire import decode_order, decode_orders, decode_position_mode, decode_positions
+from holdfast.venues.binance.wire import (
+    decode_marks,
+    decode_order,
+    decode_orders,
+    decode_position_mode,
+    decode_positions,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+    from decimal import Decimal
 
     from holdfast.domain.instrument import Instrument
     from holdfast.domain.names import ClientOrderId, Symbol, VenueOrderId
@@ -57,6 +64,10 @@ class BinanceReader:
     async def instruments(self) -> Mapping[Symbol, Instrument]:
         """All symbols with their rules; one whose steps cannot be read is left out."""
         return decode_instruments(await self._client.read("GET", "/fapi/v1/exchangeInfo", (), Security.NONE))
+
+    async def mark_prices(self) -> Mapping[Symbol, Decimal]:
+        """Mark price of every symbol that has one, quote asset (weight 10)."""
+        return decode_marks(await self._client.read("GET", "/fapi/v1/premiumIndex", (), Security.NONE))
 
     async def position_mode(self) -> PositionMode:
         """One-way or hedge, as the account is set now (accountConfig: weight 5, positionSide/dual: 30)."""

@@ -10,6 +10,7 @@ Facts: venue documentation of the endpoints named at each function.
 
 from __future__ import annotations
 
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Annotated, TypeVar
 
 import msgspec
@@ -22,6 +23,7 @@ from holdfast.domain.sides import PositionMode, PositionSide, Side, Source
 from holdfast.domain.trade import Trade
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
     from decimal import Decimal
 
 MS_MAX = 10**14
@@ -93,6 +95,11 @@ class PositionRow(msgspec.Struct, frozen=True, rename="camel"):
     mark_price: str | None = None
 
 
+class _Mark(msgspec.Struct, frozen=True, rename="camel"):
+    symbol: Text
+    mark_price: str
+
+
 _word = msgspec.json.Decoder(VenueWord)
 _time = msgspec.json.Decoder(_Time)
 _dual = msgspec.json.Decoder(_Dual)
@@ -101,6 +108,7 @@ _order = msgspec.json.Decoder(_Order)
 _orders = msgspec.json.Decoder(list[_Order])
 _trades = msgspec.json.Decoder(list[_Trade])
 _positions = msgspec.json.Decoder(list[PositionRow])
+_marks = msgspec.json.Decoder(list[_Mark])
 
 
 def decode_word(body: bytes) -> VenueWord | None:
@@ -158,6 +166,12 @@ def decode_trades(body: bytes) -> tuple[Trade, ...]:
 def decode_positions(body: bytes) -> list[PositionRow]:
     """GET /fapi/v3/positionRisk: rows as they stand; `views` dates them."""
     return decode(_positions, body, "positions")
+
+
+def decode_marks(body: bytes) -> Mapping[Symbol, Decimal]:
+    """GET /fapi/v1/premiumIndex: mark prices; a symbol without one (0) is left out."""
+    prices = ((Symbol(row.symbol), price_or_none(row.mark_price)) for row in decode(_marks, body, "mark prices"))
+    return MappingProxyType({symbol: price for symbol, price in prices if price is not None})
 
 
 def decode(decoder: msgspec.json.Decoder[Wire], body: bytes, what: str) -> Wire:
