@@ -1,10 +1,8 @@
 """`holdfast sim`: the exchange simulator as a program of its own.
 
-Invariants: the first line of `--json` holds the addresses and the admin face; SIGTERM and SIGINT end it with status 0; a busy
-port or bad option is one clear line and status 2.
+Invariants: the first line of `--json` holds the addresses and the admin face; SIGTERM and SIGINT end it with status
+0; a busy port or bad option is one clear line and status 2.
 """
-
-from __future__ import annotations
 
 from decimal import Decimal, InvalidOperation
 from typing import Annotated
@@ -26,25 +24,23 @@ def _amount(name: str, text: str) -> Decimal:
     return value
 
 
-def sim(
+def sim(  # noqa: PLR0917 - Typer reads options from parameters, by name
     port: Annotated[int, typer.Option(help="Port to listen on; 0 takes a free one.")] = 9400,
     host: Annotated[str, typer.Option(help="Address to listen on.")] = "127.0.0.1",
-    json: Annotated[bool, typer.Option("--json", help="Print one JSON line with all addresses first.")] = False,  # noqa: FBT002
-    account: Annotated[
-        list[str] | None, typer.Option(help="key:secret[:read|trade[:name]]; may be repeated.")
-    ] = None,
+    json: Annotated[bool, typer.Option("--json", help="Print one JSON line with addresses first.")] = False,  # noqa: FBT002 - a flag
+    account: Annotated[list[str] | None, typer.Option(help="key:secret[:read|trade[:name]]; may be repeated.")] = None,
     symbols: Annotated[int, typer.Option(help="Invented symbols (SYM001USDT ...) besides BTCUSDT, ETHUSDT.")] = 0,
     limits: Annotated[str, typer.Option(help="Factor on the venue's rate limits.")] = "1",
     seed: Annotated[int, typer.Option(help="Seed of prices and ids.")] = 1,
     volatility: Annotated[str, typer.Option(help="Largest price move a second, as a fraction.")] = "0.0001",
     latency_ms: Annotated[int, typer.Option(help="Wait before each request reaches the engine.")] = 0,
     balance: Annotated[str, typer.Option(help="USDT in each account.")] = "100000",
-    hedge: Annotated[bool, typer.Option("--hedge", help="Open the accounts in hedge mode.")] = False,  # noqa: FBT002
+    hedge: Annotated[bool, typer.Option("--hedge", help="Open the accounts in hedge mode.")] = False,  # noqa: FBT002 - a flag
 ) -> None:
     """Serve a Binance USD-M futures exchange to test against, until stopped."""
-    from holdfast.sim.core.account import Mode  # noqa: PLC0415 (the exchange is heavy: load it for this command only)
-    from holdfast.sim.core.symbols import standard_symbols  # noqa: PLC0415
-    from holdfast.sim.server import DEMO_ACCOUNT, SimConfig, read_account, serve  # noqa: PLC0415
+    from holdfast.sim.core.account import Mode  # noqa: PLC0415 - heavy: loaded for this command only
+    from holdfast.sim.core.symbols import standard_symbols  # noqa: PLC0415 - as above
+    from holdfast.sim.server import DEMO_ACCOUNT, SimConfig, read_account, serve  # noqa: PLC0415 - as above
 
     factor = _amount("--limits", limits)
     if not factor:

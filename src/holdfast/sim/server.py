@@ -1,7 +1,7 @@
 """Start the exchange: one port, one task that lets time pass, and the addresses to reach it by.
 
-Invariants: `start` returns when the port answers; `close` ends every connection and wait that it opened; everything listens
-on loopback unless a host is named.
+Invariants: `start` returns when the port answers; `close` ends every connection and wait that it opened; everything
+listens on loopback unless a host is named.
 """
 
 from __future__ import annotations
@@ -10,11 +10,10 @@ import asyncio
 import contextlib
 import signal
 import sys
-from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass
 from decimal import Decimal
 from random import Random
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 import msgspec
 from aiohttp import web
@@ -26,7 +25,6 @@ from holdfast.sim.core.faults import Faults
 from holdfast.sim.core.knobs import Knobs
 from holdfast.sim.core.stream_faults import FaultyStream
 from holdfast.sim.core.symbols import standard_symbols
-from holdfast.sim.core.venue import Venue
 from holdfast.sim.face.admin import Admin
 from holdfast.sim.face.admin_acts import Desk
 from holdfast.sim.face.clock import MachineClock
@@ -34,6 +32,11 @@ from holdfast.sim.face.http import Face
 from holdfast.sim.face.streams import Hub
 from holdfast.sim.face.waits import Waits
 from holdfast.sim.face.ws_api import WsApi
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Callable
+
+    from holdfast.sim.core.venue import Venue
 
 __all__ = ["DEMO_ACCOUNT", "AccountSpec", "RunningSim", "SimConfig", "read_account", "running", "serve", "start"]
 
@@ -59,14 +62,20 @@ DEMO_ACCOUNT: Final = AccountSpec("demo", "demo-key", "demo-secret")
 
 def read_account(text: str) -> AccountSpec:
     """Read `key:secret[:read|trade[:name]]`; the account is named by its key unless a name is given."""
-    parts = text.split(":")
-    if not 2 <= len(parts) <= 4 or not all(parts):  # noqa: PLR2004 (the parts of the pattern)
-        raise ValueError(f"an account is key:secret[:read|trade[:name]], not {text!r}")
-    permission = parts[2] if len(parts) > 2 else "trade"  # noqa: PLR2004
+    match text.split(":"):
+        case [key, secret]:
+            permission, name = "trade", key
+        case [key, secret, permission]:
+            name = key
+        case [key, secret, permission, name]:
+            pass
+        case _:
+            raise ValueError(f"an account is key:secret[:read|trade[:name]], not {text!r}")
+    if not (key and secret and name):
+        raise ValueError(f"key, secret and name of an account may not be empty: {text!r}")
     if permission not in {"read", "trade"}:
         raise ValueError(f"a key's permission is read or trade, not {permission!r}")
-    name = parts[3] if len(parts) > 3 else parts[0]  # noqa: PLR2004
-    return AccountSpec(name, parts[0], parts[1], Permission(permission))
+    return AccountSpec(name, key, secret, Permission(permission))
 
 
 @dataclass(frozen=True, slots=True)
@@ -149,7 +158,7 @@ def _build(config: SimConfig) -> tuple[Venue, Face]:
     hub = Hub(lambda: built[0])
     exchange = new_exchange(
         clock=clock,
-        rng=Random(config.seed),  # noqa: S311 (a replayable exchange, not a secret)
+        rng=Random(config.seed),  # noqa: S311 - an exchange that can be replayed, not a secret
         sink=FaultyStream(faults, hub),
         symbols=standard_symbols(config.symbols),
         volatility_ppm=int(config.volatility * PPM),
@@ -215,7 +224,8 @@ async def _until_signal(config: SimConfig, announce: Callable[[RunningSim], None
 
 def _announce_json(sim: RunningSim) -> None:
     keys = [
-        {"account": k.account, "key": k.key, "permission": k.permission.value} for k in sim.venue.exchange.keys.values()
+        {"account": k.account, "key": k.key, "secret": k.secret, "permission": k.permission.value}
+        for k in sim.venue.exchange.keys.values()
     ]
     _say(msgspec.json.encode({**sim.addresses(), "keys": keys}).decode())
 
@@ -240,7 +250,7 @@ def _say(line: str) -> None:
 def serve(config: SimConfig, *, json_line: bool) -> int:
     """Serve until SIGTERM or SIGINT; return the exit status: 0, or 2 with one line if the port is taken."""
     try:
-        import uvloop as loops  # noqa: PLC0415 (absent on Windows)
+        import uvloop as loops  # noqa: PLC0415 - absent on Windows
     except ImportError:  # pragma: no cover
         run: Callable[..., None] = asyncio.run
     else:

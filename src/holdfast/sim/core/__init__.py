@@ -13,7 +13,7 @@
 | `batches`, `events` | what the user stream says |
 | `knobs`, `refusals`, `amounts` | behaviour, refusals, numbers |
 
-Invariants, tested by number: 1. a position is the sum of its fills; 2. wallet = deposits + realised - commissions + funding;
-3. a reducing order never opens, enlarges or flips; 4. order and trade ids grow by symbol; 5. every event's sum is the state;
-6. the same seed, times and calls give the same answers.
+Invariants, tested by number: 1. a position is the sum of its fills; 2. wallet = deposits + realised - commissions +
+funding; 3. a reducing order never opens, enlarges or flips; 4. order and trade ids grow by symbol; 5. every event's
+sum is the state; 6. the same seed, times and calls give the same answers.
 """

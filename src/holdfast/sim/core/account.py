@@ -10,14 +10,16 @@ from __future__ import annotations
 
 from collections import deque
 from dataclasses import dataclass, field
-from decimal import Decimal
 from enum import StrEnum
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from holdfast.sim.core.amounts import ZERO
 from holdfast.sim.core.knobs import ClientIdLookup
 from holdfast.sim.core.legs import Leg, PositionSide
 from holdfast.sim.core.orders import FINAL, Order, Side, Status, Trade
+
+if TYPE_CHECKING:
+    from decimal import Decimal
 
 __all__ = ["Account", "ApiKey", "Income", "MarginType", "Mode", "OrderIndex", "Permission", "Restriction"]
 

@@ -15,15 +15,16 @@ Reducing means: reduce-only in one-way mode; LONG + SELL or SHORT + BUY in hedge
 | enough | used up by them | -2022, -4118, or they expire (knob `reduce_only_conflict`) |
 | enough | fits beside them | accepted |
 
-Invariants: a reducing order never opens, enlarges or flips a position; only the opening part of an order needs margin; a
-client id is unique among OPEN orders and free again afterwards, so the same id executes twice if sent twice.
-Source: venue documentation; the cut and the -4118 were observed; -1106 in hedge mode was observed by several projects.
+Invariants: a reducing order never opens, enlarges or flips a position; only the opening part of an order needs
+margin; a client id is unique among OPEN orders and free again afterwards, so the same id executes twice if sent
+twice.
+Source: venue documentation; the cut and the -4118 were observed; -1106 in hedge mode was observed by several
+projects.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from decimal import Decimal
 from typing import TYPE_CHECKING
 
 from holdfast.sim.core.account import Account, Mode, Restriction
@@ -37,6 +38,8 @@ from holdfast.sim.core.orders import Order, OrderType, Side
 from holdfast.sim.core.refusals import Code, refuse
 
 if TYPE_CHECKING:
+    from decimal import Decimal
+
     from holdfast.sim.core.exchange import Exchange
 
 __all__ = ["Admission", "admit", "available_margin", "closes", "is_reducing"]

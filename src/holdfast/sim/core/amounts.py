@@ -1,8 +1,8 @@
-"""Decide what counts as an amount on the wire, and how one is written back.
+r"""Decide what counts as an amount on the wire, and how one is written back.
 
 Invariants: amounts are `Decimal`, come in as plain digits only (no sign but a leading minus, no exponent, no NaN) and
 go out as plain digits, never `1E-8`.
-Source: the venue refuses anything but `^([0-9]{1,20})(\\.[0-9]{1,20})?$` with -1100 (documented).
+Source: the venue refuses anything but `^([0-9]{1,20})(\.[0-9]{1,20})?$` with -1100 (documented).
 """
 
 from __future__ import annotations

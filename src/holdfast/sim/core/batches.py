@@ -1,12 +1,13 @@
 """Decide which events one match sends, and in which order.
 
-A `Batch` collects what happens while one operation runs; `publish` turns it into frames: one TRADE_LITE a fill, the order
-updates in the order they happened, and one ACCOUNT_UPDATE with the rows that changed (none if no fill happened).
+A `Batch` collects what happens while one operation runs; `publish` turns it into frames: one TRADE_LITE a fill, the
+order updates in the order they happened, and one ACCOUNT_UPDATE with the rows that changed (none if no fill
+happened).
 
-Invariants: events of one type keep their order; across types any order is allowed, and the knob `event_order=shuffled`
-uses that freedom; all events of one match share `T`.
-Source: venue documentation (ordering is promised within a type on one connection only; ACCOUNT_UPDATE carries changed rows
-and is not sent for unfilled orders); that the events of a match share T is inferred.
+Invariants: events of one type keep their order; across types any order is allowed, and the knob
+`event_order=shuffled` uses that freedom; all events of one match share `T`.
+Source: venue documentation (ordering is promised within a type on one connection only; ACCOUNT_UPDATE carries changed
+rows and is not sent for unfilled orders); that the events of a match share T is inferred.
 """
 
 from __future__ import annotations
@@ -30,11 +31,11 @@ from holdfast.sim.core.events import (
     TradeLite,
 )
 from holdfast.sim.core.knobs import EventOrder
-from holdfast.sim.core.legs import Leg, PositionSide
-from holdfast.sim.core.orders import Order, Trade
 
 if TYPE_CHECKING:
     from holdfast.sim.core.exchange import Exchange
+    from holdfast.sim.core.legs import Leg, PositionSide
+    from holdfast.sim.core.orders import Order, Trade
 
 __all__ = ["Batch", "publish"]
 

@@ -1,11 +1,9 @@
 """Decide what the user stream says: one value a frame, with readable names here and the venue's letters on the wire.
 
-Invariants: an event is a copy of the moment it tells of, never a view of something that changes later; an account update
-carries changed rows only, and absolute amounts.
+Invariants: an event is a copy of the moment it tells of, never a view of something that changes later; an account
+update carries changed rows only, and absolute amounts.
 Source: the venue's documentation of the user data stream; letters are its own.
 """
-
-from __future__ import annotations
 
 import msgspec
 
@@ -111,9 +109,7 @@ class TradeLite(
     order_id: int
 
 
-class BalanceRow(
-    msgspec.Struct, frozen=True, rename={"asset": "a", "wallet": "wb", "cross": "cw", "change": "bc"}
-):
+class BalanceRow(msgspec.Struct, frozen=True, rename={"asset": "a", "wallet": "wb", "cross": "cw", "change": "bc"}):
     """A balance that changed."""
 
     asset: str

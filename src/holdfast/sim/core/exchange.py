@@ -1,7 +1,7 @@
 """Hold the exchange's state, and the few things that every operation on it needs: time, chance, truth, publishing.
 
-The core is plain deterministic code: no sockets, no tasks, no wall clock. Time comes from the `Clock` that is passed in,
-chance from the `random.Random` that is passed in, and everything that happens leaves through return values or the
+The core is plain deterministic code: no sockets, no tasks, no wall clock. Time comes from the `Clock` that is passed
+in, chance from the `random.Random` that is passed in, and everything that happens leaves through return values or the
 `EventSink`. Two exchanges with the same seed, given the same calls at the same times, answer the same bytes.
 
 Invariants: truth (orders, fills) is only appended to; its bounds are counted when they bite, never silent.
@@ -10,19 +10,22 @@ Invariants: truth (orders, fills) is only appended to; its bounds are counted wh
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Sequence
 from dataclasses import dataclass, field
-from decimal import Decimal
 from random import Random
-from typing import Final, Protocol
+from typing import TYPE_CHECKING, Final, Protocol
 
 from holdfast.sim.core.account import Account, ApiKey, Mode, Permission
-from holdfast.sim.core.events import Event
 from holdfast.sim.core.knobs import Knobs
 from holdfast.sim.core.market import Market
-from holdfast.sim.core.orders import Order, Trade
 from holdfast.sim.core.refusals import Code, refuse
-from holdfast.sim.core.symbols import SymbolRules
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from decimal import Decimal
+
+    from holdfast.sim.core.events import Event
+    from holdfast.sim.core.orders import Order, Trade
+    from holdfast.sim.core.symbols import SymbolRules
 
 __all__ = ["Clock", "EventSink", "Exchange", "Truth", "new_exchange"]
 
@@ -141,7 +144,7 @@ def new_exchange(
         rules.symbol: Market(
             rules=rules,
             # A source of its own for each symbol: prices don't depend on which symbols are looked at, or when.
-            rng=Random(f"{seed}:{rules.symbol}"),  # noqa: S311 (prices, not secrets)
+            rng=Random(f"{seed}:{rules.symbol}"),  # noqa: S311 - prices that can be replayed, not secrets
             volatility_ppm=volatility_ppm,
             now_ms=now,
             last_order_id=FIRST_ORDER_ID,

@@ -1,4 +1,4 @@
-"""Decide which armed fault strikes a request, a reading or a stream event, and count the strikes that really happened.
+"""Decide which armed fault strikes a request, a reading or a stream event, and count the real strikes.
 
 A fault is armed with a match and a count, strikes what it matches until the count is used up, and keeps its number of
 hits after that: a drill whose fault was never hit has proven nothing.
@@ -9,13 +9,11 @@ hits after that: a drill whose fault was never hit has proven nothing.
 | reading | `stale_*` | an answer that really differed from the truth |
 | stream | `stream_*` | an event that was dropped, doubled, moved, delayed, or that closed its stream |
 
-Invariants: at most one answer fault strikes a request, delays add to it; the -1008 answer spares orders that reduce risk
-and cancels, as documented; nothing strikes the admin face.
-Source: the venue's documentation of 503 texts, -1006, -1007, -1008, -5028 and stream expiry; the texts decide what a client
-may conclude, so they are exact.
+Invariants: at most one answer fault strikes a request, delays add to it; the -1008 answer spares orders that reduce
+risk and cancels, as documented; nothing strikes the admin face.
+Source: the venue's documentation of 503 texts, -1006, -1007, -1008, -5028 and stream expiry; the texts decide what a
+client may conclude, so they are exact.
 """
-
-from __future__ import annotations
 
 from dataclasses import dataclass, field
 from enum import StrEnum
@@ -233,6 +231,7 @@ REFUSALS: Final = MappingProxyType(
         FaultName.ORDERS_LIMITED: (Execution.SKIP, refuse(Code.TOO_MANY_ORDERS, 300, "10 SECOND")),
     }
 )
+TOO_MANY: Final = 429
 RETRY_AFTER: Final = MappingProxyType({"Retry-After": "1"})
 
 
@@ -385,6 +384,8 @@ def _strike_of(fault: Fault) -> Strike:
     if name is FaultName.BANNED:
         return Strike(execution=Execution.SKIP, ban_ms=fault.wait_ms)
     execution, error = REFUSALS[name]
-    headers = RETRY_AFTER if error.status == 429 else error.headers  # noqa: PLR2004 (HTTP status)
-    answer = ApiError(fault.status or error.status, error.code if fault.code is None else fault.code, error.msg, headers)
+    headers = RETRY_AFTER if error.status == TOO_MANY else error.headers
+    answer = ApiError(
+        fault.status or error.status, error.code if fault.code is None else fault.code, error.msg, headers
+    )
     return Strike(execution=execution, answer=answer)

@@ -13,10 +13,10 @@ from typing import TYPE_CHECKING
 from holdfast.sim.core.account import Income
 from holdfast.sim.core.admission import is_reducing
 from holdfast.sim.core.amounts import ZERO, money
-from holdfast.sim.core.batches import Batch
 from holdfast.sim.core.orders import ExpiryReason, Order, Status, Trade
 
 if TYPE_CHECKING:
+    from holdfast.sim.core.batches import Batch
     from holdfast.sim.core.exchange import Exchange
 
 __all__ = ["close_order", "cut", "fill_order", "note_income", "sweep_reducing"]
@@ -112,8 +112,8 @@ def _book(
     order.status = Status.PARTIALLY_FILLED if order.remaining else Status.FILLED
     exchange.truth.add_fill(account.name, trade)
     if realised:
-        note_income(exchange, batch, order.symbol, "REALIZED_PNL", realised, str(trade.trade_id))
-    note_income(exchange, batch, order.symbol, "COMMISSION", -commission, str(trade.trade_id))
+        note_income(exchange, batch, order.symbol, "REALIZED_PNL", realised, trade_id=str(trade.trade_id))
+    note_income(exchange, batch, order.symbol, "COMMISSION", -commission, trade_id=str(trade.trade_id))
     batch.touch(leg)
     batch.fill(order, trade, execution)
     if order.status is Status.FILLED:
@@ -121,13 +121,9 @@ def _book(
     return trade
 
 
-def note_income(
-    exchange: Exchange, batch: Batch, symbol: str, kind: str, amount: Decimal, trade_id: str
-) -> None:
+def note_income(exchange: Exchange, batch: Batch, symbol: str, kind: str, amount: Decimal, *, trade_id: str) -> None:
     """Write one line of the wallet's history."""
-    batch.account.incomes.append(
-        Income(symbol, kind, amount, batch.now_ms, exchange.next_transaction(), trade_id)
-    )
+    batch.account.incomes.append(Income(symbol, kind, amount, batch.now_ms, exchange.next_transaction(), trade_id))
 
 
 def sweep_reducing(exchange: Exchange, batch: Batch, symbol: str) -> None:

@@ -9,20 +9,24 @@
 | PERCENT_PRICE | BUY <= mark * up, SELL >= mark * down | -4016, -4024; MARKET against such a price -4131 |
 | MIN_NOTIONAL | price * qty (mark for MARKET), reduce-only exempt | -4164 |
 
-Invariant: a filter of 0 is off. Source: venue documentation; which of -1111 and -4023 comes first is not documented, here
-the decimals are looked at first.
+Invariant: a filter of 0 is off. Source: venue documentation; which of -1111 and -4023 comes first is not documented,
+here the decimals are looked at first.
 """
 
 from __future__ import annotations
 
-from decimal import Decimal
+from typing import TYPE_CHECKING
 
 from holdfast.sim.core.amounts import ZERO, decimals_of, off_grid, plain
-from holdfast.sim.core.market import Quote
-from holdfast.sim.core.order_request import NewOrder
 from holdfast.sim.core.orders import OrderType, Side
 from holdfast.sim.core.refusals import Code, refuse
-from holdfast.sim.core.symbols import SymbolRules
+
+if TYPE_CHECKING:
+    from decimal import Decimal
+
+    from holdfast.sim.core.market import Quote
+    from holdfast.sim.core.order_request import NewOrder
+    from holdfast.sim.core.symbols import SymbolRules
 
 __all__ = ["check_notional", "check_price", "check_qty"]
 

@@ -1,4 +1,4 @@
-"""Decide what the venue and other people do to an account: liquidation, ADL, settlement, funding, transfers, hand trades.
+"""Decide what the venue and other people do to an account: liquidation, ADL, settlement, funding, hand trades.
 
 | act | client id | order type | stream |
 |---|---|---|---|
@@ -7,15 +7,14 @@
 | settlement | `settlement_autoclose-<n>` | LIQUIDATION | NEW, then TRADE |
 | by hand | `web_<random>` unless named | as any order | as any order |
 
-Invariants: a forced order closes, never opens; it appears in the account's orders, trades and (liquidation, ADL) forced
-orders; funding moves the wallet and no position.
-Source: venue documentation of client ids and of ACCOUNT_UPDATE on funding (cross: balances only); the sequence of forced
-events is not documented.
+Invariants: a forced order closes, never opens; it appears in the account's orders, trades and (liquidation, ADL)
+forced orders; funding moves the wallet and no position.
+Source: venue documentation of client ids and of ACCOUNT_UPDATE on funding (cross: balances only); the sequence of
+forced events is not documented.
 """
 
 from __future__ import annotations
 
-from decimal import Decimal
 from enum import StrEnum
 from typing import TYPE_CHECKING, Final
 
@@ -29,6 +28,8 @@ from holdfast.sim.core.orders import ExpiryReason, Order, OrderType, Side, Sourc
 from holdfast.sim.core.placing import place
 
 if TYPE_CHECKING:
+    from decimal import Decimal
+
     from holdfast.sim.core.exchange import Exchange
 
 __all__ = ["Force", "force_close", "fund", "trade_by_hand", "transfer"]
@@ -45,7 +46,7 @@ class Force(StrEnum):
 
 
 def force_close(
-    exchange: Exchange, account: Account, symbol: str, side: PositionSide, qty: Decimal | None, force: Force
+    exchange: Exchange, account: Account, symbol: str, side: PositionSide, *, qty: Decimal | None, force: Force
 ) -> Order:
     """Close a position, or part of it, as the venue does it; ValueError if there is none of that size."""
     accepted_ns = exchange.clock.monotonic_ns()
@@ -113,7 +114,7 @@ def fund(exchange: Exchange, account: Account, symbol: str, rate: Decimal) -> De
         for leg in legs:
             batch.touch(leg)
     _move_wallet(account, paid, now)
-    note_income(exchange, batch, symbol, "FUNDING_FEE", paid, "")
+    note_income(exchange, batch, symbol, "FUNDING_FEE", paid, trade_id="")
     publish(exchange, batch)
     return paid
 
@@ -124,7 +125,7 @@ def transfer(exchange: Exchange, account: Account, amount: Decimal) -> None:
     reason = "DEPOSIT" if amount >= ZERO else "WITHDRAW"
     batch = Batch(account, now, reason=reason, wallet_changed=True, transferred=amount)
     _move_wallet(account, amount, now)
-    note_income(exchange, batch, "", "TRANSFER", amount, "")
+    note_income(exchange, batch, "", "TRANSFER", amount, trade_id="")
     publish(exchange, batch)
 
 

@@ -4,8 +4,6 @@ Invariant: each knob has a default, every value is checked when it is set, and a
 Source: the open questions of the venue documentation; a value says which reading it is (documented, observed).
 """
 
-from __future__ import annotations
-
 from decimal import Decimal
 from enum import StrEnum
 from typing import Annotated

@@ -16,11 +16,13 @@ from __future__ import annotations
 
 from collections import deque
 from dataclasses import dataclass, field
-from decimal import Decimal
 from enum import StrEnum
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from holdfast.sim.core.amounts import ZERO, money
+
+if TYPE_CHECKING:
+    from decimal import Decimal
 
 __all__ = ["Leg", "LegState", "PositionSide"]
 

@@ -3,12 +3,12 @@
 | state | verdict |
 |---|---|
 | weight of this minute over the limit | 429 -1003 with Retry-After |
-| the same again, more than `WARNINGS_MAX` times in one minute | 418, banned: 2 minutes, doubled each time, 3 days at most |
+| the same again, more than `WARNINGS_MAX` times in one minute | 418, banned: 2 minutes, doubled each time |
 | banned | 418 -1003 "IP banned until <ms>" with Retry-After |
 | new orders of this account over 300 / 10 s or 1200 / 1 min | 429 -1015 |
 
-Invariants: windows are aligned to the clock; a limit counts what was asked, whatever came of it; the factor scales all
-three limits alike.
+Invariants: windows are aligned to the clock; a limit counts what was asked, whatever came of it; the factor scales
+all three limits alike.
 Source: venue documentation (limits and bans); the number of ignored warnings that leads to a ban is not published.
 """
 
@@ -148,9 +148,7 @@ class Limits:
 
 
 def _with_wait(error: ApiError, seconds: int) -> ApiError:
-    return ApiError(
-        error.status, error.code, error.msg, MappingProxyType({"Retry-After": str(max(1, seconds))})
-    )
+    return ApiError(error.status, error.code, error.msg, MappingProxyType({"Retry-After": str(max(1, seconds))}))
 
 
 def too_many_requests(address: str, limit: int, wait_s: int) -> ApiError:

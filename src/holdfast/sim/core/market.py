@@ -3,8 +3,9 @@
 The market is synthetic: the mark does a slow random walk, and bid and ask stand one tick below and above it with as
 much depth as the operator allows (None: endless). Accounts do not trade with each other.
 
-Invariants: prices sit on the tick; the walk is integer arithmetic from one seeded source a symbol, so a seed and
-a sequence of times give the same prices; a frozen market does not move; the mark stays within half and twice its anchor.
+Invariants: prices sit on the tick; the walk is integer arithmetic from one seeded source a symbol, so a seed and a
+sequence of times give the same prices; a frozen market does not move; the mark stays within half and twice its
+anchor.
 """
 
 from __future__ import annotations

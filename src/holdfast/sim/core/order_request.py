@@ -1,11 +1,11 @@
 """Decide what an order request says: its parameters as values, or the refusal for what can't be read.
 
-This is the part of validation that needs no exchange: names, enums, numbers. What the account and the market make of the
-values is `admission`.
+This is the part of validation that needs no exchange: names, enums, numbers. What the account and the market make of
+the values is `admission`.
 
 Invariants: nothing unread passes as a default; conditional types are refused by name, as the venue has moved them.
-Source: venue documentation of the new-order endpoint, the conditional-order migration (-4120, since 2025-12-09) and the
-client id's pattern; `closePosition` on MARKET was seen refused with -4136.
+Source: venue documentation of the new-order endpoint, the conditional-order migration (-4120, since 2025-12-09) and
+the client id's pattern; `closePosition` on MARKET was seen refused with -4136.
 """
 
 from __future__ import annotations
@@ -13,22 +13,24 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
-from decimal import Decimal
 from enum import StrEnum
-from typing import Final, TypeVar
+from typing import TYPE_CHECKING, Final, TypeVar
 
 from holdfast.sim.core.amounts import parse_amount
 from holdfast.sim.core.legs import PositionSide
 from holdfast.sim.core.orders import OrderType, Side, TimeInForce
 from holdfast.sim.core.refusals import Code, refuse
 
+if TYPE_CHECKING:
+    from decimal import Decimal
+
 __all__ = ["NewOrder", "Params", "ReduceOnly", "Response", "read_flag", "read_int", "read_new_order", "required"]
 
 Params = Mapping[str, str]
+INT_DIGITS_MAX: Final = 19
+"""A 64-bit number has no more."""
 CLIENT_ID: Final = re.compile(r"[\.A-Z\:/a-z0-9_-]{1,36}")
-CONDITIONAL: Final = frozenset(
-    {"STOP", "STOP_MARKET", "TAKE_PROFIT", "TAKE_PROFIT_MARKET", "TRAILING_STOP_MARKET"}
-)
+CONDITIONAL: Final = frozenset({"STOP", "STOP_MARKET", "TAKE_PROFIT", "TAKE_PROFIT_MARKET", "TRAILING_STOP_MARKET"})
 STP_MODES: Final = frozenset({"NONE", "EXPIRE_TAKER", "EXPIRE_MAKER", "EXPIRE_BOTH"})
 PRICE_MATCHES: Final = frozenset({"NONE", "OPPONENT", "QUEUE"})
 _Choice = TypeVar("_Choice", bound=StrEnum)
@@ -81,7 +83,7 @@ def read_int(params: Params, name: str) -> int | None:
     text = params.get(name)
     if not text:
         return None
-    if not text.isascii() or not text.isdigit() or len(text) > 19:  # noqa: PLR2004 (a 64-bit number)
+    if not text.isascii() or not text.isdigit() or len(text) > INT_DIGITS_MAX:
         raise refuse(Code.ILLEGAL_CHARACTERS, name, "^[0-9]{1,20}$")
     return int(text)
 

@@ -1,19 +1,23 @@
 """Decide what an order and a trade are.
 
-Invariants: an order's executed quantity never exceeds its quantity and never shrinks; a terminal status is final; every
-order keeps who sent it (`source`) and the monotonic moment at which the core accepted it: drills and benches judge by it.
+Invariants: an order's executed quantity never exceeds its quantity and never shrinks; a terminal status is final;
+every order keeps who sent it (`source`) and the monotonic moment at which the core accepted it: drills and benches
+judge by it.
 Source of the words: the venue's documentation of orders and of the user stream.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from decimal import Decimal
 from enum import StrEnum
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from holdfast.sim.core.amounts import ZERO
-from holdfast.sim.core.legs import PositionSide
+
+if TYPE_CHECKING:
+    from decimal import Decimal
+
+    from holdfast.sim.core.legs import PositionSide
 
 __all__ = ["FINAL", "ExpiryReason", "Order", "OrderType", "Side", "Source", "Status", "TimeInForce", "Trade"]
 

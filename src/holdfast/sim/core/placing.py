@@ -8,8 +8,8 @@
 | LIMIT FOK | fills whole, or is refused -5021 | refused -5021 |
 | LIMIT GTX | refused -5022 | rests |
 
-Before it takes from the market, an order meets its own account's resting orders at the same or a better price: self-trade
-prevention expires one side, the taker's mode decides which (default EXPIRE_MAKER).
+Before it takes from the market, an order meets its own account's resting orders at the same or a better price: self-
+trade prevention expires one side, the taker's mode decides which (default EXPIRE_MAKER).
 
 Invariants: a refused FOK or GTX leaves no record and no event; a MARKET order is final when its answer is made.
 Source: venue documentation of order types, expiry reasons and self-trade prevention.
@@ -17,10 +17,8 @@ Source: venue documentation of order types, expiry reasons and self-trade preven
 
 from __future__ import annotations
 
-from decimal import Decimal
 from typing import TYPE_CHECKING
 
-from holdfast.sim.core.account import Account
 from holdfast.sim.core.admission import Admission, admit
 from holdfast.sim.core.amounts import ZERO, money
 from holdfast.sim.core.batches import Batch, publish
@@ -31,6 +29,9 @@ from holdfast.sim.core.orders import ExpiryReason, Order, OrderType, Side, Sourc
 from holdfast.sim.core.refusals import Code, refuse
 
 if TYPE_CHECKING:
+    from decimal import Decimal
+
+    from holdfast.sim.core.account import Account
     from holdfast.sim.core.exchange import Exchange
 
 __all__ = ["crosses", "place"]
@@ -53,8 +54,8 @@ def place(exchange: Exchange, account: Account, new: NewOrder, source: Source) -
     market = exchange.markets[new.symbol]
     quote = market.quote(now)
     taking = crosses(new.side, admission.price, quote)
-    _refuse_without_record(new, admission, taking, market.depth)
-    order = _order(exchange, account, new, admission, source, accepted_ns, now)
+    _refuse_without_record(new, admission, market.depth, taking=taking)
+    order = _order(exchange, account, new, admission, source=source, accepted_ns=accepted_ns, now_ms=now)
     batch = Batch(account, now)
     for rival in admission.knocked_out:
         close_order(exchange, batch, rival, Status.EXPIRED, ExpiryReason.KNOCKED_OUT)
@@ -73,9 +74,7 @@ def place(exchange: Exchange, account: Account, new: NewOrder, source: Source) -
     return order
 
 
-def _refuse_without_record(
-    new: NewOrder, admission: Admission, taking: bool, depth: Decimal | None  # noqa: FBT001
-) -> None:
+def _refuse_without_record(new: NewOrder, admission: Admission, depth: Decimal | None, *, taking: bool) -> None:
     if new.time_in_force is TimeInForce.GTX and taking:
         raise refuse(Code.POST_ONLY_WOULD_TAKE)
     if new.time_in_force is TimeInForce.FOK and (not taking or fillable(depth, admission.qty) < admission.qty):
@@ -87,6 +86,7 @@ def _order(
     account: Account,
     new: NewOrder,
     admission: Admission,
+    *,
     source: Source,
     accepted_ns: int,
     now_ms: int,
@@ -114,9 +114,7 @@ def _order(
     )
 
 
-def _survives_own_orders(
-    exchange: Exchange, batch: Batch, order: Order, limit: Decimal | None, quote: Quote
-) -> bool:
+def _survives_own_orders(exchange: Exchange, batch: Batch, order: Order, limit: Decimal | None, quote: Quote) -> bool:
     """Apply self-trade prevention; say whether the taker is still alive."""
     if order.stp_mode == "NONE":
         return True

@@ -1,11 +1,10 @@
 """Decide the shape of the REST answers: orders, trades, positions, balances.
 
-Invariants: amounts are plain decimal strings, ids and times are integers; POST and DELETE order answers lack `avgPrice` and
-`cumQuote` (gone since July 2026) unless a knob brings them back; query answers have them, and lack `cumQty`.
+Invariants: amounts are plain decimal strings, ids and times are integers; POST and DELETE order answers lack
+`avgPrice` and `cumQuote` (gone since July 2026) unless a knob brings them back; query answers have them, and lack
+`cumQty`.
 Source: venue documentation, per endpoint; the fields pair, cumBase, baseQty, marginAsset came in August 2026.
 """
-
-from __future__ import annotations
 
 from decimal import Decimal
 
@@ -116,33 +115,41 @@ class TradeRow(msgspec.Struct, frozen=True, rename="camel"):
     margin_asset: str = "USDT"
 
 
-class PositionRisk(msgspec.Struct, frozen=True):
+def _position_spelling(field: str) -> str:
+    """Spell a field of positionRisk: camel case, but for one word that the venue spells in its own way."""
+    if field == "unrealized_profit":
+        return "unRealizedProfit"
+    first, *rest = field.split("_")
+    return first + "".join(word.capitalize() for word in rest)
+
+
+class PositionRisk(msgspec.Struct, frozen=True, rename=_position_spelling):
     """One row of positionRisk v3; v2 adds four fields to it."""
 
     symbol: str
-    positionSide: str  # noqa: N815 (the wire's spelling; it mixes two styles, so no rename rule fits)
-    positionAmt: str  # noqa: N815
-    entryPrice: str  # noqa: N815
-    breakEvenPrice: str  # noqa: N815
-    markPrice: str  # noqa: N815
-    unRealizedProfit: str  # noqa: N815
-    liquidationPrice: str  # noqa: N815
-    isolatedMargin: str  # noqa: N815
+    position_side: str
+    position_amt: str
+    entry_price: str
+    break_even_price: str
+    mark_price: str
+    unrealized_profit: str
+    liquidation_price: str
+    isolated_margin: str
     notional: str
-    marginAsset: str  # noqa: N815
-    isolatedWallet: str  # noqa: N815
-    initialMargin: str  # noqa: N815
-    maintMargin: str  # noqa: N815
-    positionInitialMargin: str  # noqa: N815
-    openOrderInitialMargin: str  # noqa: N815
+    margin_asset: str
+    isolated_wallet: str
+    initial_margin: str
+    maint_margin: str
+    position_initial_margin: str
+    open_order_initial_margin: str
     adl: int
-    bidNotional: str  # noqa: N815
-    askNotional: str  # noqa: N815
-    updateTime: int  # noqa: N815
+    bid_notional: str
+    ask_notional: str
+    update_time: int
     leverage: str | msgspec.UnsetType = msgspec.UNSET
-    marginType: str | msgspec.UnsetType = msgspec.UNSET  # noqa: N815
-    isAutoAddMargin: str | msgspec.UnsetType = msgspec.UNSET  # noqa: N815
-    maxNotionalValue: str | msgspec.UnsetType = msgspec.UNSET  # noqa: N815
+    margin_type: str | msgspec.UnsetType = msgspec.UNSET
+    is_auto_add_margin: str | msgspec.UnsetType = msgspec.UNSET
+    max_notional_value: str | msgspec.UnsetType = msgspec.UNSET
 
 
 def _answer(order: Order, knobs: Knobs, *, status: str, executed: str, quote: str, average: str) -> OrderAnswer:
@@ -253,25 +260,25 @@ def position_risk(
     margin = plain(initial)
     return PositionRisk(
         symbol=rules.symbol,
-        positionSide=side.value,
-        positionAmt=plain(state.qty.quantize(rules.step)),
-        entryPrice=plain(state.entry),
-        breakEvenPrice=plain(state.entry),
-        markPrice=plain(quote.mark),
-        unRealizedProfit=plain(money(state.qty * (quote.mark - state.entry))),
-        liquidationPrice="0",
-        isolatedMargin="0",
+        position_side=side.value,
+        position_amt=plain(state.qty.quantize(rules.step)),
+        entry_price=plain(state.entry),
+        break_even_price=plain(state.entry),
+        mark_price=plain(quote.mark),
+        unrealized_profit=plain(money(state.qty * (quote.mark - state.entry))),
+        liquidation_price="0",
+        isolated_margin="0",
         notional=plain(money(notional)),
-        marginAsset="USDT",
-        isolatedWallet="0",
-        initialMargin=plain(initial + resting),
-        maintMargin=plain(money(abs(notional) * rules.maintenance_rate)),
-        positionInitialMargin=margin,
-        openOrderInitialMargin=plain(resting),
+        margin_asset="USDT",
+        isolated_wallet="0",
+        initial_margin=plain(initial + resting),
+        maint_margin=plain(money(abs(notional) * rules.maintenance_rate)),
+        position_initial_margin=margin,
+        open_order_initial_margin=plain(resting),
         adl=2 if state.qty else 0,
-        bidNotional="0",
-        askNotional="0",
-        updateTime=state.updated_ms,
+        bid_notional="0",
+        ask_notional="0",
+        update_time=state.updated_ms,
     )
 
 
@@ -283,9 +290,9 @@ def position_risk_v2(
     return msgspec.structs.replace(
         position_risk(account, rules, quote, side, state),
         leverage=str(account.leverage(rules.symbol)),
-        marginType="isolated" if isolated else "cross",
-        isAutoAddMargin="false",
-        maxNotionalValue=plain(max_notional(rules, account)),
+        margin_type="isolated" if isolated else "cross",
+        is_auto_add_margin="false",
+        max_notional_value=plain(max_notional(rules, account)),
     )
 
 

@@ -1,22 +1,26 @@
 """Decide what a request says before anybody trusts it: parameters, key, signature text; and what an answer is.
 
-Invariants: parameters come from query and body, the query wins on duplicates; the signed text is the raw query followed by
-the raw body, without the signature itself, wherever that stood.
-Source: venue documentation; that some clients sign the unencoded form of what they send encoded, and that the WebSocket
-API's clients sign raw or URL-encoded sorted pairs, was observed with the real libraries.
+Invariants: parameters come from query and body, the query wins on duplicates; the signed text is the raw query
+followed by the raw body, without the signature itself, wherever that stood.
+Source: venue documentation; that some clients sign the unencoded form of what they send encoded, and that the
+WebSocket API's clients sign raw or URL-encoded sorted pairs, was observed with the real libraries.
 """
 
 from __future__ import annotations
 
 import hmac
-from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 from urllib.parse import parse_qsl, quote_plus, unquote_plus
 
-from holdfast.sim.core.account import ApiKey
 from holdfast.sim.core.faults import Channel, Page, Strike
-from holdfast.sim.core.order_request import Params
 from holdfast.sim.core.refusals import NO_HEADERS, ApiError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+    from holdfast.sim.core.account import ApiKey
+    from holdfast.sim.core.order_request import Params
 
 __all__ = ["Reply", "Request", "error_reply", "read_params", "signed_correctly"]
 

@@ -1,16 +1,15 @@
 """Decide what happens to orders that rest: cancel, amend, fill when the price comes, expire when their time comes.
 
-Invariants: a resting order fills at its own price or not at all; a cancel finds open orders only (-2011 otherwise, filled
-ones included); nothing here reads time but through the exchange's clock.
-Source: venue documentation of cancel, modify, countdownCancelAll (checked every few milliseconds there, every tick here).
+Invariants: a resting order fills at its own price or not at all; a cancel finds open orders only (-2011 otherwise,
+filled ones included); nothing here reads time but through the exchange's clock.
+Source: venue documentation of cancel, modify, countdownCancelAll (checked every few milliseconds there, every tick
+here).
 """
 
 from __future__ import annotations
 
-from decimal import Decimal
 from typing import TYPE_CHECKING
 
-from holdfast.sim.core.account import Account
 from holdfast.sim.core.admission import is_reducing
 from holdfast.sim.core.amounts import ZERO
 from holdfast.sim.core.batches import Batch, publish
@@ -22,6 +21,9 @@ from holdfast.sim.core.placing import crosses
 from holdfast.sim.core.refusals import Code, refuse
 
 if TYPE_CHECKING:
+    from decimal import Decimal
+
+    from holdfast.sim.core.account import Account
     from holdfast.sim.core.exchange import Exchange
 
 __all__ = ["amend", "cancel", "cancel_all", "tick"]

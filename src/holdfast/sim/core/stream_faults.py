@@ -6,12 +6,14 @@ next one of its account; each deviation is a counted hit.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 from holdfast.sim.core.events import AccountConfigUpdate, AccountUpdate, Event, ListenKeyExpired, kind_of
 from holdfast.sim.core.faults import FaultName, Faults
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
 
 __all__ = ["Delivery", "FaultyStream", "StreamOutlet"]
 

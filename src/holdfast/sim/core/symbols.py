@@ -52,7 +52,7 @@ class SymbolRules:
         return -exponent if isinstance(exponent, int) else 0
 
 
-def _rules(base: str, price: str, tick: str, step: str, market_max: str, notional: str) -> SymbolRules:
+def _rules(base: str, price: str, *, tick: str, step: str, market_max: str, notional: str) -> SymbolRules:
     tick_size = Decimal(tick)
     return SymbolRules(
         symbol=f"{base}USDT",
@@ -74,8 +74,11 @@ def standard_symbols(extra: int) -> tuple[SymbolRules, ...]:
     if not 0 <= extra <= SYMBOLS_MAX:
         raise ValueError(f"the number of extra symbols is 0 to {SYMBOLS_MAX}, not {extra}")
     known = (
-        _rules("BTC", "64000.0", "0.1", "0.001", "120", "100"),
-        _rules("ETH", "3200.00", "0.01", "0.001", "2000", "20"),
+        _rules("BTC", "64000.0", tick="0.1", step="0.001", market_max="120", notional="100"),
+        _rules("ETH", "3200.00", tick="0.01", step="0.001", market_max="2000", notional="20"),
     )
-    invented = tuple(_rules(f"SYM{n:03d}", "100.00", "0.01", "0.01", "5000", "5") for n in range(1, extra + 1))
+    invented = tuple(
+        _rules(f"SYM{n:03d}", "100.00", tick="0.01", step="0.01", market_max="5000", notional="5")
+        for n in range(1, extra + 1)
+    )
     return known + invented

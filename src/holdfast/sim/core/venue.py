@@ -6,33 +6,36 @@
 | `admit` | edge | 418, 429 (weight); -2014, -2015; -1102, -1021; -1022; -2015 (permission); 429 -1015 |
 | `execute` | engine | -5028, then whatever the call itself refuses |
 
-The shell calls the three in order and waits between them as long as the strike says; a deterministic world does the same
-with a virtual clock. `handle` does all three at once.
+The shell calls the three in order and waits between them as long as the strike says; a deterministic world does the
+same with a virtual clock. `handle` does all three at once.
 
-Invariants: nothing is executed before `execute`; an answer fault never undoes an execution; what arrives at the engine after
-`timestamp + recvWindow` is refused there.
-Source: venue documentation: timestamp < serverTime + 1000 and serverTime - timestamp <= recvWindow (default 5000); the
-engine's second check -5028 on order placement and amendment; X-MBX headers.
+Invariants: nothing is executed before `execute`; an answer fault never undoes an execution; what arrives at the
+engine after `timestamp + recvWindow` is refused there.
+Source: venue documentation: timestamp < serverTime + 1000 and serverTime - timestamp <= recvWindow (default 5000);
+the engine's second check -5028 on order placement and amendment; X-MBX headers.
 """
 
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable
 from dataclasses import dataclass, field
 from enum import Enum
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from holdfast.sim.core.account import Account, ApiKey, Permission
 from holdfast.sim.core.events import ListenKeyExpired
-from holdfast.sim.core.exchange import Exchange
 from holdfast.sim.core.faults import UNTOUCHED, Execution, Faults, Page, Strike, Target
 from holdfast.sim.core.limits import Limits, banned
-from holdfast.sim.core.listen_keys import ListenKeys
 from holdfast.sim.core.order_request import Params, read_int, required
 from holdfast.sim.core.refusals import ApiError, Code, refuse
 from holdfast.sim.core.requests import Reply, Request, error_reply, page_reply, signed_correctly
 from holdfast.sim.core.resting import tick
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from holdfast.sim.core.exchange import Exchange
+    from holdfast.sim.core.listen_keys import ListenKeys
 
 __all__ = ["Call", "Endpoint", "Flight", "RequestNote", "Security", "Venue"]
 

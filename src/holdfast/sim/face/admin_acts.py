@@ -1,14 +1,14 @@
 """Carry out what the admin face is asked: acts of other people and of the venue, faults, knobs, clock.
 
-Invariant: an act goes through the same core as a request does; only accounts, faults, knobs, prices and the clock are set
-directly.
+Invariant: an act goes through the same core as a request does; only accounts, faults, knobs, prices and the clock are
+set directly.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import msgspec
 
@@ -20,12 +20,14 @@ from holdfast.sim.core.forced import Force, force_close, fund, trade_by_hand, tr
 from holdfast.sim.core.knobs import Knobs
 from holdfast.sim.core.legs import PositionSide
 from holdfast.sim.core.order_request import ReduceOnly
-from holdfast.sim.core.orders import Order
 from holdfast.sim.core.resting import cancel_all, match_resting
-from holdfast.sim.core.venue import Venue
-from holdfast.sim.face import admin_bodies as bodies
-from holdfast.sim.face.clock import MachineClock
-from holdfast.sim.face.streams import Hub
+
+if TYPE_CHECKING:
+    from holdfast.sim.core.orders import Order
+    from holdfast.sim.core.venue import Venue
+    from holdfast.sim.face import admin_bodies as bodies
+    from holdfast.sim.face.clock import MachineClock
+    from holdfast.sim.face.streams import Hub
 
 __all__ = ["Desk", "Fault"]
 
@@ -103,7 +105,7 @@ def _force(desk: Desk, body: bodies.ForceBody, force: Force) -> object:
         if account.mode is Mode.HEDGE:
             raise ValueError(f"{account.name} is in hedge mode: name the positionSide")
         side = PositionSide.BOTH
-    return _done(desk, force_close(desk.venue.exchange, account, body.symbol, side, body.qty, force))
+    return _done(desk, force_close(desk.venue.exchange, account, body.symbol, side, qty=body.qty, force=force))
 
 
 def liquidate(desk: Desk, body: bodies.ForceBody) -> object:

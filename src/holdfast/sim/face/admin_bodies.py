@@ -1,10 +1,8 @@
 """Name what the admin face takes: one strict structure a body.
 
-Invariant: an unknown field, a wrong type or an amount that is not a plain number is refused with a message, never guessed.
-Amounts may be JSON strings or numbers; a number is taken by its text, not through binary floating point.
+Invariant: an unknown field, a wrong type or an amount that is not a plain number is refused with a message, never
+guessed. Amounts may be JSON strings or numbers; a number is taken by its text, not through binary floating point.
 """
-
-from __future__ import annotations
 
 from decimal import Decimal
 
@@ -20,7 +18,6 @@ def _check(name: str, value: Decimal | None, least: str) -> None:
     """Refuse what is no number, or too small; msgspec turns the ValueError into its own."""
     if value is not None and (not value.is_finite() or value < 0 or (value == 0 and least == "positive")):
         raise ValueError(f"{name} must be a {least} number, not {value}")
-
 
 
 class KeyBody(msgspec.Struct, forbid_unknown_fields=True, frozen=True):

@@ -1,20 +1,23 @@
 """Tell the truth: every order, fill, position, account and request, for those who judge.
 
-Invariants: truth is not subject to lag faults, retention or limits; it is filtered by `account` and `symbol` and cut by `after`
-and `limit`, and always says how many there are in total.
+Invariants: truth is not subject to lag faults, retention or limits; it is filtered by `account` and `symbol` and cut
+by `after` and `limit`, and always says how many there are in total.
 """
 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping
 from itertools import islice
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
-from holdfast.sim.core.account import Account
 from holdfast.sim.core.amounts import ZERO, plain
-from holdfast.sim.core.orders import Order, Trade
-from holdfast.sim.core.venue import Venue
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from holdfast.sim.core.account import Account
+    from holdfast.sim.core.orders import Order, Trade
+    from holdfast.sim.core.venue import Venue
 
 __all__ = ["accounts", "fills", "orders", "positions", "requests"]
 

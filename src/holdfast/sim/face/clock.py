@@ -1,7 +1,7 @@
 """Read the machine's clock for the exchange: the one place of the simulator that does.
 
-Invariants: venue time never goes back, unless an operator shifts it; the monotonic clock is the machine's own, shared by all
-processes, so that a bench may subtract across them.
+Invariants: venue time never goes back, unless an operator shifts it; the monotonic clock is the machine's own, shared
+by all processes, so that a bench may subtract across them.
 """
 
 from __future__ import annotations
@@ -24,8 +24,7 @@ class MachineClock:
     def now_ms(self) -> int:
         """Return venue time, epoch milliseconds."""
         now = time.time_ns() // NS_PER_MS + self.offset_ms
-        if now > self._last_ms:
-            self._last_ms = now
+        self._last_ms = max(self._last_ms, now)
         return self._last_ms
 
     def monotonic_ns(self) -> int:

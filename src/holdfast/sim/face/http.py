@@ -7,7 +7,7 @@ then); a request that a fault cuts gets no byte of an answer; nothing is logged 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 import msgspec
 from aiohttp import hdrs, web
@@ -15,11 +15,13 @@ from multidict import CIMultiDict
 
 from holdfast.sim.core.faults import Channel, Cut, Page
 from holdfast.sim.core.requests import Reply, Request, read_params
-from holdfast.sim.core.venue import Venue
-from holdfast.sim.face.admin import Admin
 from holdfast.sim.face.streams import Hub, scope_of
-from holdfast.sim.face.waits import Waits
-from holdfast.sim.face.ws_api import WsApi
+
+if TYPE_CHECKING:
+    from holdfast.sim.core.venue import Venue
+    from holdfast.sim.face.admin import Admin
+    from holdfast.sim.face.waits import Waits
+    from holdfast.sim.face.ws_api import WsApi
 
 __all__ = ["Face"]
 

@@ -7,18 +7,17 @@
 | `/public/...`, `/market/...` `{ws,stream}` | prices | raw, or with stream name |
 | `/ws/<anything>`, `/stream` | legacy | connects, and stays silent |
 
-Invariants: frames leave in the order in which the core made them; a socket that reads too slowly is closed, not buffered
-without end; a key that died makes its sockets silent, not closed.
+Invariants: frames leave in the order in which the core made them; a socket that reads too slowly is closed, not
+buffered without end; a key that died makes its sockets silent, not closed.
 Source: venue documentation of the routed stream addresses (April 2026) and of listen key expiry.
 """
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import parse_qsl, unquote
 
 import msgspec
@@ -28,8 +27,12 @@ from holdfast.sim.core.amounts import plain
 from holdfast.sim.core.calls.public import book_ticker_of
 from holdfast.sim.core.events import Event, ListenKeyExpired, kind_of
 from holdfast.sim.core.refusals import ApiError
-from holdfast.sim.core.stream_faults import Delivery
-from holdfast.sim.core.venue import Venue
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from holdfast.sim.core.stream_faults import Delivery
+    from holdfast.sim.core.venue import Venue
 
 __all__ = ["Hub", "Scope", "Socket", "scope_of"]
 
@@ -163,7 +166,9 @@ class Hub:
             body: object = {"stream": topic, "data": data} if socket.named else data
             socket.push(self._encoder.encode(body).decode())
 
-    async def serve(self, request: web.BaseRequest, scope: Scope, *, named: bool, topic: str, query: str) -> web.WebSocketResponse:
+    async def serve(
+        self, request: web.BaseRequest, scope: Scope, *, named: bool, topic: str, query: str
+    ) -> web.WebSocketResponse:
         """Serve one stream connection until it ends."""
         # The venue pings every 3 minutes and gives 10 for the pong; aiohttp gives half the interval.
         ws = web.WebSocketResponse(heartbeat=PING_S, timeout=CLOSE_WAIT_S)

@@ -7,10 +7,13 @@ from __future__ import annotations
 
 import asyncio
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 
 from holdfast.sim.core.faults import Cut
-from holdfast.sim.core.requests import Reply
-from holdfast.sim.core.venue import Flight, Venue
+
+if TYPE_CHECKING:
+    from holdfast.sim.core.requests import Reply
+    from holdfast.sim.core.venue import Flight, Venue
 
 __all__ = ["Waits"]
 

@@ -1,12 +1,12 @@
 """Serve the order WebSocket API: one JSON request a frame, one JSON answer a frame.
 
-Every method is the REST call that it equals (`WS_METHODS`), so filters, limits, codes and faults are the same. Requests on
-one connection are carried out in order of arrival; one that a fault delays does not hold up the next.
+Every method is the REST call that it equals (`WS_METHODS`), so filters, limits, codes and faults are the same.
+Requests on one connection are carried out in order of arrival; one that a fault delays does not hold up the next.
 
 Invariants: the id comes back as it was sent; a request in flight when the connection is cut gets no answer; at most
 `IN_FLIGHT_MAX` requests are delayed at once.
-Source: venue documentation. Clients send amounts as strings, floats and booleans: the literal text is kept, as they signed
-it. `session.logon` needs Ed25519 keys, which the simulator does not have: it is refused.
+Source: venue documentation. Clients send amounts as strings, floats and booleans: the literal text is kept, as they
+signed it. `session.logon` needs Ed25519 keys, which the simulator does not have: it is refused.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from __future__ import annotations
 import asyncio
 import json
 from dataclasses import dataclass, field
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 import msgspec
 from aiohttp import WSMsgType, web
@@ -23,9 +23,11 @@ from holdfast.sim.core.calls.table import WS_METHODS
 from holdfast.sim.core.faults import Channel, Cut, Page
 from holdfast.sim.core.refusals import ApiError, Code, refuse
 from holdfast.sim.core.requests import Reply, Request, error_reply
-from holdfast.sim.core.venue import Flight, Venue
 from holdfast.sim.face.streams import CLOSE_WAIT_S, PING_S
-from holdfast.sim.face.waits import Waits
+
+if TYPE_CHECKING:
+    from holdfast.sim.core.venue import Flight, Venue
+    from holdfast.sim.face.waits import Waits
 
 __all__ = ["WsApi"]
 

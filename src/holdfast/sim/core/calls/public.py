@@ -6,14 +6,16 @@ Source: venue documentation of the market data endpoints.
 
 from __future__ import annotations
 
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from holdfast.sim.core.amounts import ZERO, plain
-from holdfast.sim.core.market import Market
 from holdfast.sim.core.order_request import read_int
 from holdfast.sim.core.reports import max_notional
-from holdfast.sim.core.symbols import SymbolRules
-from holdfast.sim.core.venue import Call, Venue
+
+if TYPE_CHECKING:
+    from holdfast.sim.core.market import Market
+    from holdfast.sim.core.symbols import SymbolRules
+    from holdfast.sim.core.venue import Call, Venue
 
 __all__ = ["book_ticker", "depth", "exchange_info", "leverage_bracket", "ping", "premium_index", "server_time"]
 

@@ -1,15 +1,14 @@
 """Answer what looks at an account: orders, trades, positions, balances, income.
 
-Invariants: what retention has purged is not found; v3 names only legs with a position or an open order, v2 names all; an
-armed lag makes an answer old, never inconsistent in itself, and counts as a hit only if the answer differs from the truth.
+Invariants: what retention has purged is not found; v3 names only legs with a position or an open order, v2 names all;
+an armed lag makes an answer old, never inconsistent in itself, and counts as a hit only if the answer differs from
+the truth.
 Source: venue documentation; "queries may be delayed in volatile markets" is its own warning.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
-from decimal import Decimal
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from holdfast.sim.core.account import DAY_MS, ORDER_KEPT_MS, Account, MarginType, Mode, visible
 from holdfast.sim.core.admission import available_margin
@@ -29,7 +28,12 @@ from holdfast.sim.core.reports import (
     position_risk_v2,
     trade_row,
 )
-from holdfast.sim.core.venue import Call, Venue
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable
+    from decimal import Decimal
+
+    from holdfast.sim.core.venue import Call, Venue
 
 __all__ = ["account_v2", "account_v3", "all_orders", "balance", "income", "open_order", "open_orders", "order"]
 
@@ -213,9 +217,7 @@ def income(_venue: Venue, call: Call) -> object:
     return [income_row(i) for i in (found[:limit] if call.params.get("startTime") else found[-limit:])]
 
 
-def _leg_states(
-    venue: Venue, call: Call, symbol: str | None
-) -> Callable[[str, PositionSide], LegState]:
+def _leg_states(venue: Venue, call: Call, symbol: str | None) -> Callable[[str, PositionSide], LegState]:
     """Return how to read a leg: as it is, or as it was if an armed fault makes positions lag."""
     account = call.account
     fault = venue.faults.lagging(FaultName.STALE_POSITIONS, account.name, symbol)
@@ -321,14 +323,14 @@ def _account_position(venue: Venue, call: Call, name: str, side: PositionSide, s
     return {
         "symbol": name,
         "positionSide": side.value,
-        "positionAmt": row.positionAmt,
+        "positionAmt": row.position_amt,
         # Another spelling than positionRisk's, as documented.
-        "unrealizedProfit": row.unRealizedProfit,
+        "unrealizedProfit": row.unrealized_profit,
         "isolatedMargin": "0",
         "notional": row.notional,
         "isolatedWallet": "0",
-        "initialMargin": row.initialMargin,
-        "maintMargin": row.maintMargin,
+        "initialMargin": row.initial_margin,
+        "maintMargin": row.maint_margin,
         "updateTime": state.updated_ms,
     }
 

@@ -6,16 +6,18 @@ stream. Source: venue documentation (-4059, -4067, -4068; ACCOUNT_CONFIG_UPDATE)
 
 from __future__ import annotations
 
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from holdfast.sim.core.account import Account, MarginType, Mode
 from holdfast.sim.core.amounts import plain
 from holdfast.sim.core.events import AccountConfigUpdate, LeverageConfig, MultiAssetsConfig
-from holdfast.sim.core.exchange import Exchange
 from holdfast.sim.core.order_request import ReduceOnly, read_flag, read_int, required
 from holdfast.sim.core.refusals import Code, refuse
 from holdfast.sim.core.reports import max_notional
-from holdfast.sim.core.venue import Call, Venue
+
+if TYPE_CHECKING:
+    from holdfast.sim.core.exchange import Exchange
+    from holdfast.sim.core.venue import Call, Venue
 
 __all__ = ["account_config", "change_leverage", "change_mode", "listen_key_start", "mode", "switch_mode"]
 

@@ -6,17 +6,20 @@ Source: the weights that the venue documents for each call; where a notice contr
 from __future__ import annotations
 
 from collections.abc import Callable
-from decimal import Decimal
 from types import MappingProxyType
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from holdfast.sim.core.calls import public, reading, settings, trading
-from holdfast.sim.core.exchange import Exchange
-from holdfast.sim.core.faults import Faults
 from holdfast.sim.core.limits import Limits
 from holdfast.sim.core.listen_keys import ListenKeys
-from holdfast.sim.core.order_request import Params
 from holdfast.sim.core.venue import Call, Endpoint, Security, Venue
+
+if TYPE_CHECKING:
+    from decimal import Decimal
+
+    from holdfast.sim.core.exchange import Exchange
+    from holdfast.sim.core.faults import Faults
+    from holdfast.sim.core.order_request import Params
 
 __all__ = ["WS_METHODS", "endpoints", "new_venue"]
 

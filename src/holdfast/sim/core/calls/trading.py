@@ -6,20 +6,22 @@ Source: venue documentation of the trade endpoints.
 
 from __future__ import annotations
 
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 import msgspec
 
-from holdfast.sim.core.account import Account
 from holdfast.sim.core.amounts import parse_amount
-from holdfast.sim.core.exchange import Exchange
 from holdfast.sim.core.order_request import Params, Response, read_int, read_new_order, required
 from holdfast.sim.core.orders import FINAL, Order, Source
 from holdfast.sim.core.placing import place
 from holdfast.sim.core.refusals import ApiError, Code, refuse
 from holdfast.sim.core.reports import OrderAnswer, acknowledged, order_answer
 from holdfast.sim.core.resting import amend, cancel, cancel_all
-from holdfast.sim.core.venue import Call, Venue
+
+if TYPE_CHECKING:
+    from holdfast.sim.core.account import Account
+    from holdfast.sim.core.exchange import Exchange
+    from holdfast.sim.core.venue import Call, Venue
 
 __all__ = [
     "amend_order",
