@@ -9,15 +9,20 @@ Invariants:
       can read its replies. The next call connects anew.
     - Every failure is `BusUnavailable`, but an error that the server answered, which is a value: `ErrorReply`.
 
+    - Whoever is cancelled or late before its turn came is never sent.
+
 The client library's own commands are passed by: its `Connection` sends, receives and parses, hiredis packs.
-Commands of concurrent callers go one after the other; a connection is no pool, and its queue is as long as the
-services let it be (each awaits its call).
+A connection is no pool. Of concurrent callers the first is sent at once; those who came while it was under way go
+together in the next write (at most BATCH_COMMANDS_MAX commands), in their order: under load that is one system call
+for many plans. If that write fails, each of them is told that its fate is unknown.
 """
 
 from __future__ import annotations
 
 import asyncio
-from dataclasses import dataclass
+from collections import deque
+from contextlib import contextmanager
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Protocol, cast
 
 import hiredis
@@ -29,12 +34,13 @@ from redis.exceptions import RedisError, ResponseError
 from holdfast.domain.errors import BusUnavailable, CannotStart
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Callable, Iterable, Iterator
 
 CALL_MS_MAX = 2_000
 """A server that needs longer than this for one round trip counts as gone."""
 RESP = 2
-"""The plainest protocol: no push messages."""
+"""The plainest protocol, without push messages. RESP3 was measured to be neither faster nor slower here."""
+BATCH_COMMANDS_MAX = 512
 
 Argument = bytes | str | int
 Command = tuple[Argument, ...]
@@ -81,17 +87,30 @@ class _Socket(Protocol):
     async def can_read(self) -> bool: ...
 
 
+@dataclass(eq=False, slots=True)
+class _Turn:
+    """One call's packed commands, and their replies as far as they came."""
+
+    packed: list[bytes]
+    replies: list[object] = field(default_factory=list)
+    is_taken: bool = False
+    """True once it belongs to a write; before that, nothing of it was sent."""
+
+
 class BusConnection:
     """One connection, made at the first call. Raises CannotStart for an address that cannot be read."""
 
     def __init__(self, url: str, name: str, call_ms_max: int = CALL_MS_MAX) -> None:
         self._socket = _socket_of(url, name)
         self._call_s_max = call_ms_max / 1000
-        self._turn = asyncio.Lock()
+        self._line = asyncio.Lock()
+        self._waiting: deque[_Turn] = deque()
 
     async def connect(self) -> None:
         """Connect if there is no connection. Raises BusUnavailable; nothing of a call was sent then."""
-        await self.call()
+        with _as_unavailable():
+            async with asyncio.timeout(self._call_s_max), self._line:
+                await self._ensure_connected()
 
     async def call(self, *commands: Command, wait_ms: int = 0) -> list[object]:
         """Send the commands in one write and return their replies, in order.
@@ -99,27 +118,44 @@ class BusConnection:
         `wait_ms` is how long the server itself may block. Raises BusUnavailable; whether the commands were
         executed is unknown then.
         """
-        packed = [_pack(command) for command in commands]
+        turn = _Turn([_pack(command) for command in commands])
+        self._waiting.append(turn)
         try:
-            async with asyncio.timeout(self._call_s_max + wait_ms / 1000), self._turn:
-                return await self._exchange(packed)
-        except TimeoutError as late:
-            raise BusUnavailable("the bus did not answer in time") from late
-        except (RedisError, OSError) as error:
-            raise BusUnavailable(f"the bus failed: {error}") from error
-
-    async def _exchange(self, packed: list[bytes]) -> list[object]:
-        await self._ensure_connected()
-        replies: list[object] = []
-        try:
-            if packed:
-                await self._socket.send_packed_command(packed, check_health=False)
-            while len(replies) < len(packed):
-                replies.append(await self._reply())
+            with _as_unavailable():
+                async with asyncio.timeout(self._call_s_max + wait_ms / 1000), self._line:
+                    while not turn.is_taken:
+                        await self._exchange(self._next_batch())
         finally:
-            if len(replies) < len(packed):
+            if not turn.is_taken:
+                self._waiting.remove(turn)
+        if len(turn.replies) < len(turn.packed):
+            raise BusUnavailable("the bus failed in a call that was sent together with this one")
+        return turn.replies
+
+    def _next_batch(self) -> list[_Turn]:
+        """Take the waiting calls that fit into one write, oldest first; the first one always fits."""
+        batch: list[_Turn] = []
+        size = 0
+        while self._waiting and (not batch or size + len(self._waiting[0].packed) <= BATCH_COMMANDS_MAX):
+            turn = self._waiting.popleft()
+            turn.is_taken = True
+            size += len(turn.packed)
+            batch.append(turn)
+        return batch
+
+    async def _exchange(self, batch: list[_Turn]) -> None:
+        await self._ensure_connected()
+        packed = [command for turn in batch for command in turn.packed]
+        left = len(packed)
+        try:
+            await self._socket.send_packed_command(packed, check_health=False)
+            for turn in batch:
+                for _ in turn.packed:
+                    turn.replies.append(await self._reply())
+                    left -= 1
+        finally:
+            if left:
                 await self._socket.disconnect(nowait=True)
-        return replies
 
     async def _ensure_connected(self) -> None:
         """Connect, anew if the server ended the connection while it was idle: nothing of this call was sent yet."""
@@ -139,15 +175,24 @@ class BusConnection:
 
     async def close(self) -> None:
         """End the connection; the next call would make a new one."""
-        async with self._turn:
-            try:
+        with _as_unavailable():
+            async with asyncio.timeout(self._call_s_max), self._line:
                 await self._socket.disconnect()
-            except (RedisError, OSError) as error:
-                raise BusUnavailable(f"the bus connection did not close: {error}") from error
 
 
 _pack = cast("Callable[[Command], bytes]", hiredis.pack_command)
 """Its published type names a tuple of exactly one argument."""
+
+
+@contextmanager
+def _as_unavailable() -> Iterator[None]:
+    """Turn every failure of the line into BusUnavailable."""
+    try:
+        yield
+    except TimeoutError as late:
+        raise BusUnavailable("the bus did not answer in time") from late
+    except (RedisError, OSError) as error:
+        raise BusUnavailable(f"the bus failed: {error}") from error
 
 
 def _socket_of(url: str, name: str) -> _Socket:

@@ -169,3 +169,58 @@ def _pid(server: EmbeddedServer) -> int:
     if server.pid is None:
         raise RuntimeError("not started")
     return server.pid
+
+
+def test_calls_that_wait_go_together_and_each_once() -> None:
+    """A thousand calls at once are written in few packets, in their order, each once."""
+
+    async def body() -> None:
+        async with running_server() as server, raw(server.url) as connection, raw(server.url) as other:
+            await connection.connect()
+            await other.call(("CONFIG", "RESETSTAT"))
+            await asyncio.gather(*(connection.call(("XADD", "s", "*", "n", n)) for n in range(1_000)))
+            assert [row["n"] for row in await entries(other, "s")] == [str(n) for n in range(1_000)]
+            (stats,) = await other.call(("INFO", "stats"))
+            reads = int(cast("bytes", stats).split(b"total_reads_processed:")[1].split()[0])
+            assert reads < 100
+
+    run(body())
+
+
+def test_a_call_cancelled_before_its_turn_is_never_sent() -> None:
+    """Of the calls that wait behind a slow one, those cancelled or late meanwhile are not sent; the others are."""
+
+    async def body() -> None:
+        async with running_server() as server, raw(server.url) as admin, raw(server.url) as connection:
+            slow = asyncio.create_task(connection.call(("BLPOP", "list", 0), wait_ms=60_000))
+            await until_blocked(admin)
+            waiting = [asyncio.create_task(connection.call(("XADD", "s", "*", "n", n))) for n in range(3)]
+            await admin.call(("PING",))
+            waiting[1].cancel()
+            await asyncio.wait([waiting[1]])
+            await admin.call(("RPUSH", "list", "x"))
+            await asyncio.wait([slow, *waiting])
+            assert [row["n"] for row in await entries(admin, "s")] == ["0", "2"]
+            assert waiting[1].cancelled()
+
+    run(body())
+
+
+def test_calls_that_were_sent_together_fail_together() -> None:
+    """When the line is cut under a common write, each call of it raises, nothing is sent again, and the next works."""
+
+    async def body() -> None:
+        async with (
+            running_server() as server,
+            raw(server.url) as other,
+            CutLine(server.url, b"XADD", reply_lost=True) as line,
+            raw(line.url) as connection,
+        ):
+            calls = (connection.call(("PING",)), *(connection.call(("XADD", "s", "*", "n", n)) for n in range(5)))
+            pong, *failed = await asyncio.gather(*calls, return_exceptions=True)
+            assert pong == [b"PONG"]
+            assert [type(error) for error in failed] == [BusUnavailable] * 5
+            assert [row["n"] for row in await entries(other, "s")] == ["0", "1", "2", "3", "4"]
+            assert await connection.call(("PING",)) == [b"PONG"]
+
+    run(body())
