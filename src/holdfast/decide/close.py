@@ -2,6 +2,7 @@
 
     qty = min over both looks of min(abs(E - L), abs(E)), rounded down to the step, cut to MARKET_LOT_SIZE.maxQty
 
+Looks of different signs close nothing: one of them shows a position that the close would raise.
 A larger amount is closed slice by slice: each slice is a plan of its own, planned from fresh facts after the one
 before it is final. The side shrinks the position: SELL for a long, BUY for a short. Invariants I1, I2.
 
@@ -38,16 +39,22 @@ def closable(exchange_amt: Decimal, ledger_amt: Decimal) -> Decimal:
     return min(abs(drift), abs(exchange_amt))
 
 
+def closable_by_both(looks: tuple[Decimal, Decimal], ledger_amt: Decimal) -> Decimal:
+    """How much both looks allow to take off; 0 if they do not show the same side of the market."""
+    if not same_sign(*looks):
+        return ZERO
+    return min(closable(amt, ledger_amt) for amt in looks)
+
+
 def side_that_shrinks(exchange_amt: Decimal) -> Side:
     """SELL for a long position, BUY for a short one. `exchange_amt` is not 0."""
     return Side.SELL if sign_of(exchange_amt) > 0 else Side.BUY
 
 
 def slice_of(qty: Decimal, instrument: Instrument) -> Decimal:
-    """Round down to the step and cut to the largest MARKET order."""
-    largest = instrument.market_qty_max or instrument.qty_max
-    wanted = min(qty, largest) if largest is not None else qty
-    return floor_to_step(wanted, instrument.qty_step)
+    """Round down to the step and cut to the largest order that both LOT_SIZE and MARKET_LOT_SIZE allow."""
+    bounds = [bound for bound in (instrument.market_qty_max, instrument.qty_max) if bound is not None]
+    return floor_to_step(min([qty, *bounds]), instrument.qty_step)
 
 
 def close_plan_id(hold: Hold, attempt: int) -> PlanId:
@@ -70,7 +77,7 @@ def plan_close(
     `number` counts the closes planned under the hold, 1 for the first.
     """
     smaller = min(looks, key=lambda amt: closable(amt, ledger_amt))
-    qty = slice_of(closable(smaller, ledger_amt), instrument)
+    qty = slice_of(closable_by_both(looks, ledger_amt), instrument)
     if qty <= ZERO:
         return None
     return Close(

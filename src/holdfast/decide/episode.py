@@ -4,35 +4,38 @@ First match wins; "hold" is the leg's open automatic hold.
 
     | verdict        | further facts                                              | move                       |
     |----------------|------------------------------------------------------------|----------------------------|
-    | AGREED, DEFICIT| a close is planned and unclaimed                           | SUPERSEDE (it has no cause) |
-    | AGREED         | a close of the leg is claimed                              | WAIT (its outcome)         |
+    | AGREED         | the reconciler's close is planned, or a person's expired unclaimed | SUPERSEDE          |
+    | AGREED         | another close of the leg is unfinished                     | WAIT (its outcome)         |
     | AGREED         | not agreed at this version yet, or a releasable hold       | AGREE (and release)        |
+    | AGREED         | no hold stands                                             | NOTHING                    |
     | AGREED         | a hold stands that only a person ends                      | OPERATOR                   |
-    | AGREED         | a hold stands that a newer view will release               | LOOK                       |
-    | AGREED         | otherwise                                                  | NOTHING                    |
+    | AGREED         | a hold stands that a newer view, or an order's fate, will release | LOOK                |
     | SETTLING       |                                                            | LOOK (newer view, orders)  |
     | any with hold  | no hold of the leg stands, or with a weaker reason         | HOLD (voids agreement)     |
     | NO_VIEW        |                                                            | LOOK                       |
     | REPAIR, FORCED |                                                            | REPAIR                     |
-    | EXCESS, DEFICIT| own fills are missing by evidence that does not explain all | REPAIR (those)            |
-    | EXCESS, DEFICIT| an own order of the leg is not settled                     | LOOK                       |
-    | EXCESS, DEFICIT| no evidence of this ledger version, or the second look is missing, or evidence |       |
-    |                | incomplete or not the whole drift, until `evidence_ms_max` | LOOK                       |
-    | EXCESS         | looks disagree in sign of the closable part, past deadline | OPERATOR                   |
-    | EXCESS         | closes off, or policy hold, or unledgered                  | OPERATOR                   |
-    | EXCESS         | policy adopt and the evidence is the whole drift           | ADOPT                      |
-    | EXCESS         | a planned, unclaimed close expired or is above what may be closed now | SUPERSEDE       |
-    | EXCESS         | a close is unfinished                                      | WAIT                       |
-    | EXCESS         | attempts spent, notional above the limit or not known, symbol not trading, halted | OPERATOR |
-    | EXCESS         | backing off                                                | WAIT                       |
-    | EXCESS         | otherwise                                                  | CLOSE                      |
-    | UNLEDGERED     | policy hold or adopt                                       | OPERATOR or ADOPT, at once |
-    | UNLEDGERED     | policy close                                               | as EXCESS                  |
-    | DEFICIT        | otherwise                                                  | OPERATOR                   |
+    | the rest       | an unclaimed close expired; or the reconciler's is above what may be closed now | SUPERSEDE |
+    | UNLEDGERED     | policy hold; policy adopt                                  | OPERATOR; ADOPT, at once   |
+    | the rest       | own fills are missing by evidence that does not explain all | REPAIR (those)            |
+    | the rest       | an own order of the leg is not settled                     | LOOK                       |
+    | the rest       | no evidence of this ledger version, or no second look      | LOOK                       |
+    | the rest       | the evidence is not the whole drift, until `evidence_ms_max` | LOOK                     |
+    | DEFICIT        |                                                            | OPERATOR                   |
+    | EXCESS         | policy hold                                                | OPERATOR                   |
+    | EXCESS         | policy adopt: the evidence is the whole drift; is not      | ADOPT; OPERATOR            |
+    | EXCESS, UNLEDGERED by policy close | a close is unfinished                  | WAIT                       |
+    | the same       | closes off, halted, symbol not trading                     | OPERATOR                   |
+    | the same       | the second look is old, or older than our last fill        | LOOK                       |
+    | the same       | attempts spent                                             | OPERATOR                   |
+    | the same       | backing off                                                | WAIT                       |
+    | the same       | the looks leave nothing to close, until `evidence_ms_max`; later | LOOK; OPERATOR       |
+    | the same       | too small for the venue; notional above the limit or not known | OPERATOR               |
+    | the same       | otherwise                                                  | CLOSE                      |
 
-Every row but NOTHING leaves the hold with a next step (I9). A step that is overdue without its kind having changed
-becomes OPERATOR, whatever the row: a person is told, and the row is still tried. A hold ends by AGREE alone.
-Source: DESIGN §5.
+Every row but NOTHING leaves a standing hold with a next step (I9). Looking and waiting never move the time by which a
+step is due, and never take back that a person was told. A step that is overdue without having changed becomes
+OPERATOR, whatever the row: a person is told, and the row is still tried. A hold ends by AGREE alone. What a person
+planned is a person's: the reconciler supersedes it only once its life is over. Source: DESIGN §5.
 """
 
 from __future__ import annotations
@@ -41,13 +44,13 @@ from dataclasses import dataclass, replace
 from enum import Enum
 from typing import TYPE_CHECKING
 
-from holdfast.decide.close import closable, slice_of
+from holdfast.decide.close import closable, closable_by_both, slice_of
 from holdfast.decide.reconcile import Evidence, Status
 from holdfast.domain.amounts import ZERO
 from holdfast.domain.close import CloseState
 from holdfast.domain.hold import Hold, HoldOwner, HoldReason, NextStep, StepKind
 from holdfast.domain.limits import ForeignPolicy, ReconcileClose, UnledgeredPolicy
-from holdfast.domain.sides import Source, TradingState
+from holdfast.domain.sides import Decision, Source, TradingState
 
 if TYPE_CHECKING:
     from decimal import Decimal
@@ -108,6 +111,7 @@ _STRENGTH = {
     HoldReason.DRIFT: 1,
     HoldReason.DEFICIT: 1,
     HoldReason.UNLEDGERED: 2,
+    HoldReason.UNKNOWN_ORDER: 2,
     HoldReason.FORCED_REDUCTION: 3,
 }
 _WAITS_FOR_A_PERSON = frozenset({HoldReason.FORCED_REDUCTION, HoldReason.LATE_ACCEPTANCE, HoldReason.MODE_CHANGED})
@@ -122,20 +126,26 @@ def next_move(facts: EpisodeFacts, verdict: Verdict) -> Move:
     """Run the table (see the module)."""
     hold = automatic_hold(facts.holds)
     move = _row(facts, verdict, hold)
-    return move if hold is None else _told_when_overdue(facts, hold, move)
-
-
-def _told_when_overdue(facts: EpisodeFacts, hold: Hold, move: Move) -> Move:
-    """Turn an overdue step into OPERATOR; keep it there while the same row is still tried."""
-    if move.step is None or move.kind is MoveKind.HOLD or move.step.kind is StepKind.OPERATOR:
+    if move.kind is MoveKind.HOLD:
         return move
-    text = f"overdue: {move.step.text}"
-    if hold.next_step.kind is StepKind.OPERATOR and hold.next_step.text == text:
-        return replace(move, step=hold.next_step)
-    overdue = hold.next_step.kind is move.step.kind and facts.leg.now_ms > hold.next_step.due_ms
-    if overdue and move.kind in {MoveKind.LOOK, MoveKind.WAIT}:
-        return replace(move, step=_step(facts, StepKind.OPERATOR, text))
-    return move
+    return replace(move, step=None) if hold is None else _with_step_that_stands(facts, hold, move)
+
+
+def _with_step_that_stands(facts: EpisodeFacts, hold: Hold, move: Move) -> Move:
+    """Weigh the move's step against the one that stands: it may not put off what is due, nor hide that it is over."""
+    step, stands = move.step, hold.next_step
+    if step is None:
+        return move
+    now = facts.leg.now_ms
+    waits = move.kind in {MoveKind.LOOK, MoveKind.WAIT}
+    backs_off = stands.kind is StepKind.CLOSE_BACKOFF and now < stands.due_ms
+    if waits and (stands.kind is StepKind.OPERATOR or backs_off):
+        return replace(move, step=stands)
+    if stands.kind is not step.kind or not (waits or stands.text == step.text):
+        return move
+    if step.kind is not StepKind.OPERATOR and now > stands.due_ms:
+        return replace(move, step=_step(facts, StepKind.OPERATOR, f"overdue: {step.text}"))
+    return replace(move, step=replace(step, due_ms=min(step.due_ms, stands.due_ms)))
 
 
 def _row(facts: EpisodeFacts, verdict: Verdict, hold: Hold | None) -> Move:
@@ -146,19 +156,18 @@ def _row(facts: EpisodeFacts, verdict: Verdict, hold: Hold | None) -> Move:
     if verdict.hold is not None and _needs_hold(hold, verdict.hold):
         return Move(MoveKind.HOLD, _first_step(facts, verdict))
     if verdict.status is Status.NO_VIEW:
-        return _look(facts, hold, "a complete, fresh view is awaited")
+        return Move(MoveKind.LOOK, _first_step(facts, verdict))
     if verdict.status in (Status.REPAIR, Status.FORCED):
         return Move(MoveKind.REPAIR, _step(facts, StepKind.RELEASE, "the ledger is repaired by trade ids"))
     return _difference(facts, verdict, hold)
 
 
 def _agreed(facts: EpisodeFacts, hold: Hold | None) -> Move:
-    if facts.unfinished is not None and facts.unfinished.state is CloseState.PLANNED:
+    if facts.unfinished is not None and _has_lost_its_cause(facts, facts.unfinished, ZERO):
         return _supersede(facts)
     if facts.unfinished is not None:
-        text = f"agreed; waits for close {facts.unfinished.plan_id} to be final"
-        due = facts.leg.now_ms + facts.leg.limits.close_ttl_ms
-        return Move(MoveKind.WAIT, _step(facts, StepKind.RELEASE, text), wait_until_ms=due)
+        step = _step(facts, StepKind.RELEASE, f"agreed; waits for close {facts.unfinished.plan_id} to be final")
+        return Move(MoveKind.WAIT, step, wait_until_ms=step.due_ms)
     release = (hold,) if hold is not None and _is_releasable(facts, hold) else ()
     if release or not facts.leg.ledger.is_agreed:
         return Move(MoveKind.AGREE, None, release)
@@ -166,13 +175,18 @@ def _agreed(facts: EpisodeFacts, hold: Hold | None) -> Move:
         return Move(MoveKind.NOTHING, None)
     if hold.reason in _WAITS_FOR_A_PERSON:
         return _operator(facts, f"agreed; {hold.reason.value} is a person's to acknowledge")
-    return Move(MoveKind.LOOK, _step(facts, StepKind.RELEASE, "agreed; a look newer than the hold's cause is awaited"))
+    return Move(MoveKind.LOOK, _step(facts, StepKind.RELEASE, _AWAITED))
+
+
+_AWAITED = "agreed; a look newer than the hold's cause, and the fate of an order behind it, are awaited"
 
 
 def _is_releasable(facts: EpisodeFacts, hold: Hold) -> bool:
     """A hold ends by a look taken after it was placed that is not older than its cause (ADR 0002)."""
     view = facts.leg.view
     if view is None or hold.reason in _WAITS_FOR_A_PERSON:
+        return False
+    if hold.reason is HoldReason.UNKNOWN_ORDER and any(order.state.blocks_symbol for order in facts.leg.orders):
         return False
     if view.as_of_ms < hold.cause_as_of_ms or view.read_ms <= hold.opened_ms:
         return False
@@ -195,20 +209,20 @@ def _first_step(facts: EpisodeFacts, verdict: Verdict) -> NextStep:
 
 def _difference(facts: EpisodeFacts, verdict: Verdict, hold: Hold | None) -> Move:
     leg = facts.leg
+    may_close = closable(verdict.exchange_amt, verdict.ledger_amt) if verdict.exchange_amt is not None else ZERO
+    if facts.unfinished is not None and _has_lost_its_cause(facts, facts.unfinished, may_close):
+        return _supersede(facts)
     if verdict.status is Status.UNLEDGERED and leg.limits.unledgered is not UnledgeredPolicy.CLOSE:
         return _excess(facts, verdict, hold, None)
-    if facts.unfinished is not None and _has_lost_its_cause(facts, verdict, facts.unfinished):
-        return _supersede(facts)
     evidence = leg.evidence if _is_current(leg) else None
     if evidence is not None and evidence.own:
         return Move(MoveKind.REPAIR, _step(facts, StepKind.EVIDENCE, "own missing fills are booked by trade id"))
     if leg.orders:
         return _look(facts, hold, "an own order of the leg is not settled; the venue is asked for it")
-    deadline = (hold.opened_ms if hold is not None else leg.now_ms) + leg.limits.evidence_ms_max
     if evidence is None or facts.second is None:
         return _look(facts, hold, "a second look and the trades since the watermark are read")
     explained = evidence.complete and evidence.forced_qty + evidence.foreign_qty == verdict.drift
-    if not explained and leg.now_ms <= deadline:
+    if not explained and leg.now_ms <= _deadline_ms(facts, hold):
         return _look(facts, hold, "the venue's trades do not explain the whole drift yet")
     if verdict.status is Status.DEFICIT:
         text = "the exchange holds less than the ledger: closing would widen the drift"
@@ -216,11 +230,19 @@ def _difference(facts: EpisodeFacts, verdict: Verdict, hold: Hold | None) -> Mov
     return _excess(facts, verdict, hold, evidence if explained else None)
 
 
-def _has_lost_its_cause(facts: EpisodeFacts, verdict: Verdict, close: Close) -> bool:
-    """A close that nobody claimed is void once it expired, or is above what may be closed now."""
-    if close.state is not CloseState.PLANNED or verdict.exchange_amt is None:
+def _deadline_ms(facts: EpisodeFacts, hold: Hold | None) -> int:
+    """When looks and trades must agree: counted from the view that caused the hold, which may be younger than it."""
+    since = max(hold.opened_ms, hold.cause_as_of_ms) if hold is not None else facts.leg.now_ms
+    return since + facts.leg.limits.evidence_ms_max
+
+
+def _has_lost_its_cause(facts: EpisodeFacts, close: Close, may_close: Decimal) -> bool:
+    """A close that nobody claimed is void once it expired; the reconciler's, too, above what may be closed now."""
+    if close.state is not CloseState.PLANNED:
         return False
-    return facts.leg.now_ms > close.expires_ms or close.qty > closable(verdict.exchange_amt, verdict.ledger_amt)
+    if facts.leg.now_ms > close.expires_ms:
+        return True
+    return close.decision is not Decision.OPERATOR_CLOSE and close.qty > may_close
 
 
 def _supersede(facts: EpisodeFacts) -> Move:
@@ -246,7 +268,8 @@ def _excess(facts: EpisodeFacts, verdict: Verdict, hold: Hold | None, explained:
     if facts.unfinished is not None:
         text = f"close {facts.unfinished.plan_id} is under way"
         until = facts.unfinished.expires_ms
-        return Move(MoveKind.WAIT, NextStep(StepKind.CLOSE, until, text), wait_until_ms=until)
+        again = until if until > leg.now_ms else leg.now_ms + leg.limits.view_interval_ms
+        return Move(MoveKind.WAIT, NextStep(StepKind.CLOSE, until, text), wait_until_ms=again)
     return _may_close(facts, verdict, hold)
 
 
@@ -266,26 +289,34 @@ def _may_close(facts: EpisodeFacts, verdict: Verdict, hold: Hold | None) -> Move
         return _operator(facts, "trading on the account is halted")
     if facts.instrument is None or not facts.instrument.is_trading:
         return _operator(facts, "the venue does not trade the symbol now")
-    if hold is None or facts.second is None or verdict.exchange_amt is None:
+    second = _second_look(facts)
+    if hold is None or second is None or verdict.exchange_amt is None:
         return _look(facts, hold, "a second look is awaited")
     if hold.close_attempts >= limits.close_attempts_max:
         return _operator(facts, f"{hold.close_attempts} closes brought no progress")
     if hold.next_step.kind is StepKind.CLOSE_BACKOFF and leg.now_ms < hold.next_step.due_ms:
         return Move(MoveKind.WAIT, hold.next_step, wait_until_ms=hold.next_step.due_ms)
-    amount = min(closable(a, leg.ledger.amt) for a in (verdict.exchange_amt, facts.second.amt))
+    amount = closable_by_both((verdict.exchange_amt, second.amt), leg.ledger.amt)
     qty = slice_of(amount, facts.instrument)
     if qty <= ZERO:
-        if leg.now_ms > hold.opened_ms + limits.evidence_ms_max:
+        if leg.now_ms > _deadline_ms(facts, hold):
             return _operator(facts, "the looks at the position do not agree")
         return _look(facts, hold, "the looks at the position do not agree yet")
-    smallest = facts.instrument.market_qty_min or facts.instrument.qty_min
-    if smallest is not None and qty < smallest:
+    if qty < max(facts.instrument.market_qty_min or ZERO, facts.instrument.qty_min or ZERO):
         return _operator(facts, "the drift is smaller than the venue's smallest order")
     allowed = max(limits.close_notional_max, hold.approved_notional or ZERO)
-    if facts.mark_price is None or amount * facts.mark_price > allowed:
+    if facts.mark_price is None or facts.mark_price <= ZERO or amount * facts.mark_price > allowed:
         return _operator(facts, f"the close is above close_notional_max ({limits.close_notional_max})")
     due = leg.now_ms + limits.close_ttl_ms
     return Move(MoveKind.CLOSE, NextStep(StepKind.CLOSE, due, f"close of {qty} is planned"))
+
+
+def _second_look(facts: EpisodeFacts) -> PositionView | None:
+    """The second look, unless it is too old to size a close by, or older than our last fill (I5, I6)."""
+    second, leg = facts.second, facts.leg
+    if second is None or second.as_of_ms < leg.ledger.last_fill_ms:
+        return None
+    return second if 0 <= leg.now_ms - second.read_ms <= leg.limits.view_age_ms_max else None
 
 
 def _look(facts: EpisodeFacts, hold: Hold | None, text: str) -> Move:

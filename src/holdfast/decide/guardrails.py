@@ -111,13 +111,25 @@ def plan_of(close: Close) -> Plan:
     )
 
 
+def judge_message(plan: Plan, close: Close | None, instrument: Instrument | None) -> Refusal | None:
+    """Tell whether a message on the bus is the journal's close; a forged one is refused and touches nothing."""
+    refusal = _message(plan, instrument)
+    if refusal is not None:
+        return refusal
+    if close is None:
+        return _no("journaled", Reason.NOT_JOURNALED, "the journal knows no such close")
+    if plan_of(close).content_hash() != plan.content_hash() or _differs(plan, close):
+        return _no("differs", Reason.CLOSE_DIFFERS, "the message is not the close that the journal holds")
+    return None
+
+
 def permit_close(facts: CloseFacts) -> Permit | Refusal:
     """Run every guardrail (see the module)."""
-    refusal = _message(facts)
+    refusal = judge_message(facts.plan, facts.close, facts.instrument)
     if refusal is not None:
         return refusal
     close = facts.close
-    if close is None:
+    if close is None:  # judge_message answered that; the type checker cannot know
         return _no("journaled", Reason.NOT_JOURNALED, "the journal knows no such close")
     refusal = (
         _authority(facts, close)
@@ -167,8 +179,7 @@ def _is_reconcile(facts: CloseFacts) -> bool:
     return facts.plan.decision is Decision.RECONCILE_CLOSE
 
 
-def _message(facts: CloseFacts) -> Refusal | None:
-    plan = facts.plan
+def _message(plan: Plan, instrument: Instrument | None) -> Refusal | None:
     if plan.decision not in {Decision.RECONCILE_CLOSE, Decision.OPERATOR_CLOSE}:
         return _no("decision", Reason.NOT_A_CLOSE, f"decision is {plan.decision.value}")
     if plan.order_type is not OrderType.MARKET:
@@ -179,14 +190,12 @@ def _message(facts: CloseFacts) -> Refusal | None:
         return _no("side", Reason.NOT_SIDE_CLOSE, f"side is {plan.side.value}")
     if plan.qty <= ZERO:
         return _no("quantity", Reason.BAD_QTY, f"quantity is {format_amount(plan.qty)}")
-    if facts.instrument is None or not is_on_step(plan.qty, facts.instrument.qty_step):
+    if instrument is None or not is_on_step(plan.qty, instrument.qty_step):
         return _no("quantity", Reason.OFF_STEP, f"{format_amount(plan.qty)} is not on the symbol's step")
     return None
 
 
 def _authority(facts: CloseFacts, close: Close) -> Refusal | None:
-    if plan_of(close).content_hash() != facts.plan.content_hash() or _differs(facts.plan, close):
-        return _no("differs", Reason.CLOSE_DIFFERS, "the message is not the close that the journal holds")
     if close.state is not CloseState.PLANNED:
         return _no("unclaimed", Reason.SUPERSEDED, f"the close is {close.state.value}")
     if facts.now_ms > close.expires_ms:

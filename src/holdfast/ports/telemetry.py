@@ -40,6 +40,22 @@ class Stage(Enum):
     """A complete view, asked and decoded."""
 
 
+class LogFormat(Enum):
+    """How lines are written."""
+
+    JSON = "json"
+    CONSOLE = "console"
+
+
+class LogLevel(Enum):
+    """The least important line that is written."""
+
+    DEBUG = "debug"
+    INFO = "info"
+    WARNING = "warning"
+    ERROR = "error"
+
+
 class Metrics(Protocol):
     """The numbers that a person or a scraper watches."""
 

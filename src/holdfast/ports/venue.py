@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Protocol, Self
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+    from decimal import Decimal
     from types import TracebackType
 
     from holdfast.domain.instrument import Instrument
@@ -189,6 +190,10 @@ class VenueReader(Protocol):
 
     async def instruments(self) -> Mapping[Symbol, Instrument]:
         """All symbols with their rules."""
+        ...
+
+    async def mark_prices(self) -> Mapping[Symbol, Decimal]:
+        """Mark price of every symbol, quote asset."""
         ...
 
     async def position_mode(self) -> PositionMode:

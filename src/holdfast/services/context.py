@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from dataclasses import dataclass, field
 from enum import Enum
 from typing import TYPE_CHECKING
@@ -62,7 +63,13 @@ class Wakes:
     symbols: Changes[Symbol] = field(default_factory=Changes)
     """To whoever waits: holds, ledger, agreement or orders of this symbol changed."""
     publish: Knocks[Symbol] = field(default_factory=Knocks)
-    """To the publisher: copies of this symbol may be out of date."""
+    """To whoever publishes copies: this symbol's may be out of date."""
+    urgent: asyncio.Event = field(default_factory=asyncio.Event)
+    """To the same: a hold changed, do not gather any longer."""
+    requests: Knocks[str] = field(default_factory=Knocks)
+    """To whoever carries operators' requests out (the reconciler)."""
+    operator_closes: Knocks[str] = field(default_factory=Knocks)
+    """To apply: an operator may have asked for a close."""
     alerts: Knocks[str] = field(default_factory=Knocks)
     """To the alerting task."""
 
@@ -105,3 +112,8 @@ class Context:
         """Tell everybody in this process that something journaled about the symbol changed."""
         self.wakes.symbols.tell(symbol)
         self.wakes.publish.knock(symbol)
+
+    def hold_changed(self, symbol: Symbol) -> None:
+        """The same, and copies are published at once."""
+        self.changed(symbol)
+        self.wakes.urgent.set()

@@ -115,7 +115,7 @@ def _text(amount: Decimal | None) -> str | None:
     return None if amount is None else format_amount(amount)
 
 
-def _append(
+def _append(  # noqa: PLR0917 - the six columns of a journal line, in their order
     tx: Tx, out: Written, kind: EntryKind, leg: Leg, hold_id: HoldId | None, body: dict[str, JsonValue]
 ) -> None:
     out.entries.append(tx.append(Entry(kind, leg.account, symbol=leg.symbol, hold_id=hold_id, body=body)))

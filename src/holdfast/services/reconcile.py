@@ -16,8 +16,8 @@ from typing import TYPE_CHECKING
 
 from holdfast.decide.episode import EpisodeFacts, MoveKind, automatic_hold, next_move
 from holdfast.decide.reconcile import Evidence, LegFacts, Status, Verdict, judge
-from holdfast.domain.amounts import ZERO
-from holdfast.domain.entry import Entry, EntryKind
+from holdfast.domain.amounts import ZERO, format_amount
+from holdfast.domain.entry import Entry, EntryKind, JsonValue
 from holdfast.domain.errors import JournalBusy, VenueUnavailable
 from holdfast.domain.hold import HoldReason
 from holdfast.domain.sides import Leg, PositionMode, PositionSide
@@ -31,7 +31,6 @@ if TYPE_CHECKING:
     from decimal import Decimal
 
     from holdfast.domain.close import Close
-    from holdfast.domain.names import Symbol
     from holdfast.domain.order import OrderReport
     from holdfast.domain.trade import Trade
     from holdfast.domain.view import PositionView
@@ -66,12 +65,28 @@ class LegMemory:
 
 
 @dataclass(frozen=True, slots=True)
+class _LegStep:
+    """One leg's facts, and how many closes were planned under its hold so far."""
+
+    facts: EpisodeFacts
+    closes_planned: int
+
+
+@dataclass(frozen=True, slots=True)
 class _Step:
     """The facts of one evaluating transaction."""
 
     state: AccountState
-    now_ms: int
-    legs: tuple[Judged, ...]
+    legs: tuple[_LegStep, ...]
+
+
+def _judge_all(step: _Step) -> tuple[Judged, ...]:
+    """Decide about every leg of the step."""
+    judged = []
+    for each in step.legs:
+        verdict = judge(each.facts.leg)
+        judged.append(Judged(each.facts, verdict, next_move(each.facts, verdict), each.closes_planned))
+    return tuple(judged)
 
 
 @dataclass(slots=True)
@@ -87,6 +102,8 @@ class Reconciler:
     mode: PositionMode
     _memory: dict[Leg, LegMemory] = field(default_factory=dict)
     _stamped_ms: int | None = None
+    _broken: BaseException | None = None
+    """What ended a look that nobody foresaw; raised by the evaluator, so that the supervisor hears of it."""
 
     # --- what the feed tells (FeedListener) -------------------------------------------------------------
 
@@ -120,6 +137,8 @@ class Reconciler:
         try:
             while True:
                 keys = await self.context.wakes.legs.take(IDLE_MS)
+                if self._broken is not None:
+                    raise self._broken
                 errands = {key for key in keys if isinstance(key, Errand)}
                 legs = dict.fromkeys(key for key in keys if isinstance(key, Leg))
                 if not keys or Errand.EVERY_LEG in errands:
@@ -173,34 +192,28 @@ class Reconciler:
 
         def read(reads: Reads) -> _Step:
             state, now_ms = reads.account(), reads.now_ms()
-            judged = tuple(self._judge(reads, leg, state, now_ms) for leg in legs)
-            return _Step(state, now_ms, judged)
+            return _Step(state, tuple(self._facts(reads, leg, state, now_ms) for leg in legs))
 
-        def write(tx: Tx, _choice: None, step: _Step) -> None:
+        def write(tx: Tx, choice: tuple[Judged, ...], step: _Step) -> None:
             out.entries.clear()
             out.closes.clear()
             out.changed = out.alerted = False
             if step.state.baseline_ms is None and baseline:
                 self._write_baseline(tx, out)
-            for judged in step.legs:
+            for judged in choice:
                 write_move(tx, judged, out)
             if proof_ms is not None and proof_ms != self._stamped_ms:
                 tx.set_stamp(proof_ms)
 
-        facts: list[_Step] = []
-
-        def decide(step: _Step) -> None:
-            facts[:] = [step]
-
-        await context.transact(read=read, decide=decide, write=write)
+        decided = await context.transact(read=read, decide=_judge_all, write=write)
         if proof_ms is not None:
             self._stamped_ms = proof_ms
         context.emit(out.entries)
-        for judged in facts[0].legs:
+        for judged in decided:
             self._after(judged, started_ns)
-        self._announce(out, facts[0])
+        self._announce(out, decided)
 
-    def _judge(self, reads: Reads, leg: Leg, state: AccountState, now_ms: int) -> Judged:
+    def _facts(self, reads: Reads, leg: Leg, state: AccountState, now_ms: int) -> _LegStep:
         memory = self._memory.setdefault(leg, LegMemory())
         ledger = reads.leg(leg)
         holds = tuple(hold for hold in reads.open_holds(leg.symbol) if hold.leg == leg)
@@ -228,12 +241,10 @@ class Reconciler:
             mark_price=self._mark(leg, memory),
             trading=state.trading_state,
         )
-        verdict = judge(facts.leg)
-        move = next_move(facts, verdict)
         planned = 0
-        if move.kind is MoveKind.CLOSE and auto is not None:
+        if auto is not None:
             planned = sum(e.entry.kind is EntryKind.CLOSE_PLANNED for e in reads.entries_of_hold(auto.hold_id))
-        return Judged(facts, verdict, move, planned)
+        return _LegStep(facts, planned)
 
     def _mark(self, leg: Leg, memory: LegMemory) -> Decimal | None:
         if memory.second is not None and memory.second.mark_price is not None:
@@ -245,8 +256,10 @@ class Reconciler:
         read_ms = self.picture.complete_read_ms or 0
         venue_ms = read_ms + self.reader.venue_now_ms() - self.context.clock.now_ms()
         tx.set_baseline(venue_ms, self.mode)
-        found = {leg.key: str(view.amt) for leg in self.picture.known_legs() if (view := self.picture.of(leg))}
-        body = {"venue_ms": venue_ms, "mode": self.mode.value, "positions": {**found}}
+        found: dict[str, JsonValue] = {
+            leg.key: format_amount(view.amt) for leg in self.picture.known_legs() if (view := self.picture.of(leg))
+        }
+        body: dict[str, JsonValue] = {"venue_ms": venue_ms, "mode": self.mode.value, "positions": found}
         out.entries.append(tx.append(Entry(EntryKind.BASELINE, self.context.account, body=body)))
 
     # --- acting -----------------------------------------------------------------------------------------
@@ -261,9 +274,7 @@ class Reconciler:
         elif verdict.status is Status.SETTLING and memory.looks == 0:
             memory.looks = 1
             self._look_again_in(leg, SETTLE_LOOK_MS)
-        elif move.kind in {MoveKind.LOOK, MoveKind.HOLD} or (
-            move.kind is MoveKind.OPERATOR and facts.leg.evidence is None and verdict.status is not Status.NO_VIEW
-        ):
+        elif move.kind in {MoveKind.LOOK, MoveKind.HOLD} and verdict.row > 1:
             self._look(leg, memory)
         elif move.kind in {MoveKind.REPAIR, MoveKind.ADOPT, MoveKind.SUPERSEDE}:
             self.context.wakes.legs.knock(leg)
@@ -324,13 +335,13 @@ class Reconciler:
         loop = asyncio.get_running_loop()
         memory.timer = loop.call_later(wait_ms / 1000, self.context.wakes.legs.knock, leg)
 
-    def _announce(self, out: Written, step: _Step) -> None:
-        symbols: dict[Symbol, None] = {}
-        for judged in step.legs:
-            if judged.move.kind is not MoveKind.NOTHING:
-                symbols[judged.facts.leg.ledger.leg.symbol] = None
-        for symbol in symbols:
-            self.context.changed(symbol)
+    def _announce(self, out: Written, decided: tuple[Judged, ...]) -> None:
+        for judged in decided:
+            symbol, kind = judged.facts.leg.ledger.leg.symbol, judged.move.kind
+            if kind is MoveKind.AGREE and not judged.move.release:
+                self.context.changed(symbol)
+            elif kind not in {MoveKind.NOTHING, MoveKind.LOOK, MoveKind.WAIT}:
+                self.context.hold_changed(symbol)
         for entry in out.entries:
             self._log(entry.entry)
         if out.alerted:
@@ -371,6 +382,6 @@ def _fresh_second(
     """The second look counts if it was taken after the hold was placed, and is not older than what we know."""
     if second is None or view is None or opened_ms is None or second.read_ms < opened_ms:
         return None
-    if second.as_of_ms < last_fill_ms or second.as_of_ms < view.as_of_ms:
+    if second.as_of_ms < last_fill_ms or (second.as_of_ms < view.as_of_ms and second.amt != view.amt):
         return None
     return second

@@ -1,0 +1,242 @@
+"""One close, taken from the journal: guardrails, claim and intent in one transaction; then its one request.
+
+The message on the bus only wakes: it is compared with the journal's close and, if it is that close, dropped; a
+forged or changed one gets a refusal and touches nothing. Before the guardrails own resting orders of the leg are
+cancelled, and the position is read fresh from the venue.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+
+from holdfast.decide.guardrails import CloseFacts, judge_message, permit_close, plan_of
+from holdfast.domain.close import Close, CloseState
+from holdfast.domain.entry import Entry, EntryKind, JournaledEntry
+from holdfast.domain.errors import VenueUnavailable
+from holdfast.domain.names import client_order_id
+from holdfast.domain.order import OrderState
+from holdfast.domain.permit import Permit, Refusal
+from holdfast.domain.plan import PlanEntry
+from holdfast.domain.sides import Decision
+from holdfast.ports.telemetry import Stage, about_close
+from holdfast.ports.venue import Cancelled
+from holdfast.services.concluding import backoff_step, conclude
+from holdfast.services.execute import intent_entry, refusal_result
+from holdfast.services.sending import Again, adopting, order_of
+
+if TYPE_CHECKING:
+    from holdfast.domain.names import PlanId
+    from holdfast.domain.order import Order
+    from holdfast.domain.plan import Plan
+    from holdfast.domain.view import PositionView
+    from holdfast.ports.journal import PlanRecord, Reads, Tx
+    from holdfast.ports.venue import VenueTrader
+    from holdfast.services.context import Context
+    from holdfast.services.publishing import Publisher
+    from holdfast.services.sending import Sender
+
+
+@dataclass(frozen=True, slots=True)
+class _Facts:
+    close: CloseFacts
+    record: PlanRecord | None
+
+
+class Closer:
+    """Carries closes out."""
+
+    def __init__(self, context: Context, trader: VenueTrader, sender: Sender, publisher: Publisher) -> None:
+        self._context = context
+        self._trader = trader
+        self._sender = sender
+        self._publisher = publisher
+
+    async def take_message(self, entry: PlanEntry, plan: Plan) -> None:
+        """Judge a close's message: wake on the journal's own, refuse any other."""
+        context = self._context
+        close = await context.journal.query(context.account, lambda reads: reads.close(plan.plan_id))
+        refusal = judge_message(plan, close, context.rules.instruments.get(plan.symbol))
+        if refusal is None:
+            context.wakes.closes.knock(plan.plan_id)
+            self._publisher.acknowledge(entry.entry_id)
+            return
+        context.metrics.close_refused(refusal.rule)
+        about_close(context.log, plan.plan_id, close.hold_id if close is not None else None).warning(
+            "close_message_refused", account=context.account, rule=refusal.rule, detail=refusal.detail
+        )
+        result = refusal_result(context, entry, refusal, context.clock.now_ms())
+        self._publisher.publish(replace(result, result_id=f"forged-{entry.entry_id}"), entry.entry_id)
+
+    async def close(self, plan_id: PlanId) -> None:
+        """Take one journaled close to its end, or to an order that the resolver goes on with."""
+        context, sent = self._context, 0
+        while True:
+            close = await context.journal.query(context.account, lambda reads: reads.close(plan_id))
+            if close is None or close.state is not CloseState.PLANNED:
+                return
+            await self._cancel_own(close)
+            position = await self._position(close)
+            choice = await self._claim(close, position, sent)
+            log = about_close(context.log, plan_id, close.hold_id)
+            if isinstance(choice, Refusal):
+                self._refused(close, choice)
+                return
+            log.info("guardrails_passed", symbol=close.leg.symbol, side=close.side.value, qty=str(close.qty))
+            if close.decision is Decision.RECONCILE_CLOSE:
+                context.metrics.close_attempted()
+            started = context.clock.monotonic_ns()
+            outcome = await self._sender.send(choice, "", sent)
+            context.metrics.stage(Stage.SUBMIT, context.clock.monotonic_ns() - started)
+            if outcome.again is Again.NO:
+                if outcome.concluded is not None and outcome.concluded.result is not None:
+                    self._publisher.publish(outcome.concluded.result, None)
+                return
+            sent += 1
+            await asyncio.sleep(outcome.wait_ms / 1000)
+            await self._plan_again(close)
+
+    async def _position(self, close: Close) -> PositionView | None:
+        try:
+            view = await self._trader.symbol_view(close.leg.symbol)
+        except VenueUnavailable as error:
+            self._context.log.warning("position_failed", symbol=close.leg.symbol, detail=str(error))
+            return None
+        return view.of(close.leg)
+
+    async def _cancel_own(self, close: Close) -> None:
+        """Cancel own resting orders of the leg: one of them would use the position up (venue code -4118)."""
+        context = self._context
+        orders = await context.journal.query(context.account, lambda reads: reads.live_orders(close.leg.symbol))
+        for order in orders:
+            if order.leg != close.leg or order.state is not OrderState.OPEN:
+                continue
+            outcome = await self._trader.cancel(order.leg.symbol, order.client_order_id)
+            if isinstance(outcome, Cancelled):
+                await conclude(
+                    context,
+                    order.client_order_id,
+                    change=adopting(outcome.report),
+                    trades=(),
+                    entry_id="",
+                    why="cancelled before a close",
+                )
+
+    async def _claim(self, close: Close, position: PositionView | None, sent: int) -> Permit | Refusal:
+        context = self._context
+        offset_ms = self._trader.venue_now_ms() - context.clock.now_ms()
+        written: list[JournaledEntry] = []
+
+        def read(reads: Reads) -> _Facts:
+            return _Facts(self._close_facts(reads, close, position, offset_ms), reads.plan(close.plan_id))
+
+        def decide(facts: _Facts) -> Permit | Refusal:
+            return permit_close(facts.close)
+
+        def write(tx: Tx, choice: Permit | Refusal, facts: _Facts) -> None:
+            written.clear()
+            if isinstance(choice, Permit):
+                written.extend(self._write_permit(tx, choice, facts, sent))
+            else:
+                written.extend(self._write_refusal(tx, choice, facts))
+
+        choice = await context.transact(read=read, decide=decide, write=write)
+        context.emit(written)
+        return choice
+
+    def _close_facts(self, reads: Reads, close: Close, position: PositionView | None, offset_ms: int) -> CloseFacts:
+        context = self._context
+        journaled = reads.close(close.plan_id)
+        own = client_order_id(context.account, close.plan_id)
+        return CloseFacts(
+            account=context.account,
+            plan=plan_of(close),
+            close=journaled,
+            hold=reads.hold(close.hold_id) if close.hold_id is not None else None,
+            now_ms=reads.now_ms(),
+            venue_offset_ms=offset_ms,
+            limits=context.limits,
+            trading=reads.account().trading_state,
+            instrument=context.rules.instruments.get(close.leg.symbol),
+            position=position,
+            ledger=reads.leg(close.leg),
+            orders=tuple(
+                order
+                for order in reads.live_orders(close.leg.symbol)
+                if order.leg == close.leg and order.client_order_id != own
+            ),
+            unfinished=reads.unfinished_close(close.leg),
+        )
+
+    def _write_permit(self, tx: Tx, permit: Permit, facts: _Facts, sent: int) -> list[JournaledEntry]:
+        close = facts.close.close
+        if close is None:
+            return []
+        tx.put_close(replace(close, state=CloseState.CLAIMED))
+        order = order_of(permit, facts.close.now_ms, sent)
+        tx.put_order(order)
+        if facts.record is None:
+            tx.put_plan(close.plan_id, facts.close.plan.content_hash(), close.leg.symbol, None)
+        claimed = self._entry(EntryKind.CLOSE_CLAIMED, close, {"attempt": order.sent_count, **_saw(facts.close)})
+        intent = intent_entry(order, facts.close.ledger.version, None)
+        return [tx.append(claimed), tx.append(intent)]
+
+    def _write_refusal(self, tx: Tx, refusal: Refusal, facts: _Facts) -> list[JournaledEntry]:
+        close, hold = facts.close.close, facts.close.hold
+        if close is None or close.state is not CloseState.PLANNED:
+            return []
+        tx.put_close(replace(close, state=CloseState.REFUSED))
+        result = refusal_result(self._context, _entry_of(close), refusal, facts.close.now_ms)
+        tx.put_plan(close.plan_id, facts.close.plan.content_hash(), close.leg.symbol, result)
+        if hold is not None and hold.is_open and close.decision is Decision.RECONCILE_CLOSE:
+            tx.put_hold(replace(hold, next_step=backoff_step(self._context.limits, facts.close.now_ms, 1)))
+        body = {"rule": refusal.rule, "error": refusal.reason.value, "detail": refusal.detail, **_saw(facts.close)}
+        return [tx.append(self._entry(EntryKind.CLOSE_REFUSED, close, body))]
+
+    def _entry(self, kind: EntryKind, close: Close, body: dict[str, str | int | None]) -> Entry:
+        return Entry(kind, close.leg.account, close.leg.symbol, close.hold_id, close.plan_id, {**body})
+
+    def _refused(self, close: Close, refusal: Refusal) -> None:
+        context = self._context
+        if close.decision is Decision.RECONCILE_CLOSE:
+            context.metrics.close_refused(refusal.rule)
+        about_close(context.log, close.plan_id, close.hold_id).warning(
+            "guardrail_refused", symbol=close.leg.symbol, rule=refusal.rule, detail=refusal.detail
+        )
+        result = refusal_result(context, _entry_of(close), refusal, context.clock.now_ms())
+        self._publisher.publish(result, None)
+        context.wakes.legs.knock(close.leg)
+        context.changed(close.leg.symbol)
+
+    async def _plan_again(self, close: Close) -> None:
+        """Nothing was executed: the close is planned again as it was, and passes every guardrail anew."""
+
+        def read(reads: Reads) -> tuple[Close | None, Order | None]:
+            return reads.close(close.plan_id), reads.order(client_order_id(self._context.account, close.plan_id))
+
+        def write(tx: Tx, _choice: None, facts: tuple[Close | None, Order | None]) -> None:
+            journaled, order = facts
+            if journaled is None or journaled.state is not CloseState.CLAIMED:
+                return
+            if order is not None and order.state is OrderState.CLAIMED:
+                tx.put_close(replace(journaled, state=CloseState.PLANNED))
+
+        await self._context.transact(read=read, decide=lambda _: None, write=write)
+
+
+def _entry_of(close: Close) -> PlanEntry:
+    return PlanEntry("", plan_of(close), close.plan_id, close.leg.symbol, close.decision.value)
+
+
+def _saw(facts: CloseFacts) -> dict[str, str | int | None]:
+    """The facts behind a claim or refusal, as the journal keeps them."""
+    position = facts.position
+    return {
+        "qty": str(facts.plan.qty),
+        "position_amt": str(position.amt) if position is not None else None,
+        "position_as_of_ms": position.as_of_ms if position is not None else None,
+        "ledger_amt": str(facts.ledger.amt),
+        "hold_state": None if facts.hold is None else ("open" if facts.hold.is_open else "released"),
+        "trading": facts.trading.value,
+    }

@@ -1,0 +1,159 @@
+"""Recording what became of an order: its state, its fills, its plan's one result, its close, its hold, together.
+
+One transaction, whoever learned it: the sender from the answer, the resolver by asking. Invariants: a final
+order's plan has exactly one result, given in the transaction that made the order final; a close is DONE in that
+transaction too, and its hold counts an attempt without progress there.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+
+from holdfast.decide.outcome import result_of
+from holdfast.domain.amounts import ZERO, format_amount
+from holdfast.domain.close import CloseState
+from holdfast.domain.entry import Entry, EntryKind, JournaledEntry
+from holdfast.domain.hold import NextStep, StepKind
+from holdfast.domain.ledger import MoveCause
+from holdfast.domain.sides import Decision
+from holdfast.ports.telemetry import about_close
+from holdfast.services.booking import average_price, book_trades, fill_entry
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from holdfast.domain.limits import Limits
+    from holdfast.domain.names import ClientOrderId
+    from holdfast.domain.order import Order, OrderState
+    from holdfast.domain.plan import PlanResult
+    from holdfast.domain.trade import Trade
+    from holdfast.ports.journal import Reads, Tx
+    from holdfast.services.context import Context
+
+
+@dataclass(frozen=True, slots=True)
+class Concluded:
+    """An order as it stands after the transaction, and its plan's result if it is final."""
+
+    order: Order
+    result: PlanResult | None
+    """None while the order is not final."""
+
+
+async def conclude(
+    context: Context,
+    name: ClientOrderId,
+    *,
+    change: Callable[[Order, int], Order],
+    trades: tuple[Trade, ...],
+    entry_id: str,
+    why: str,
+) -> Concluded | None:
+    """Apply `change(order, now_ms)` and book `trades`; None if the journal has no such order."""
+    written: list[JournaledEntry] = []
+    ended: list[Concluded] = []
+
+    def read(reads: Reads) -> tuple[Order | None, int]:
+        return reads.order(name), reads.now_ms()
+
+    def decide(facts: tuple[Order | None, int]) -> Order | None:
+        order, now_ms = facts
+        return None if order is None else change(order, now_ms)
+
+    def write(tx: Tx, choice: Order | None, facts: tuple[Order | None, int]) -> None:
+        written.clear()
+        ended.clear()
+        before, now_ms = facts
+        if choice is None or before is None:
+            return
+        tx.put_order(choice)
+        order, booked = book_trades(tx, choice, trades, MoveCause.FILL)
+        if booked:
+            written.append(tx.append(fill_entry(order, booked, EntryKind.FILL)))
+        if choice.state is not before.state or choice.executed_qty != before.executed_qty:
+            written.append(tx.append(_outcome_entry(order, before.state, why)))
+        record = tx.plan(order.plan_id)
+        result = record.result if record is not None else None
+        if order.state.is_final and record is not None and result is None:
+            result = result_of(order, entry_id, average_price(booked), now_ms)
+            tx.put_plan(order.plan_id, record.content_hash, order.leg.symbol, result)
+            written.extend(_end_close(tx, order, context.limits, now_ms))
+        ended.append(Concluded(order, result if order.state.is_final else None))
+
+    await context.transact(read=read, decide=decide, write=write)
+    if not ended:
+        return None
+    context.emit(written)
+    _tell(context, ended[0])
+    return ended[0]
+
+
+def _tell(context: Context, concluded: Concluded) -> None:
+    order = concluded.order
+    context.wakes.legs.knock(order.leg)
+    context.changed(order.leg.symbol)
+    log = context.log
+    if order.decision is not Decision.EXECUTE:
+        log = about_close(log, order.plan_id, order.hold_id)
+    log.info(
+        "order_outcome",
+        account=order.leg.account,
+        symbol=order.leg.symbol,
+        plan_id=order.plan_id,
+        client_order_id=order.client_order_id,
+        state=order.state.value,
+        executed_qty=format_amount(order.executed_qty),
+        booked_qty=format_amount(order.booked_qty),
+        error=order.error,
+    )
+    if order.decision is Decision.RECONCILE_CLOSE and order.state.is_final and order.executed_qty > ZERO:
+        context.metrics.close_executed()
+
+
+def _outcome_entry(order: Order, was: OrderState, why: str) -> Entry:
+    return Entry(
+        EntryKind.ORDER_OUTCOME,
+        order.leg.account,
+        symbol=order.leg.symbol,
+        hold_id=order.hold_id,
+        plan_id=order.plan_id,
+        body={
+            "client_order_id": order.client_order_id,
+            "was": was.value,
+            "state": order.state.value,
+            "executed_qty": format_amount(order.executed_qty),
+            "booked_qty": format_amount(order.booked_qty),
+            "venue_order_id": order.venue_order_id,
+            "error": order.error,
+            "detail": order.error_detail,
+            "why": why,
+        },
+    )
+
+
+def _end_close(tx: Tx, order: Order, limits: Limits, now_ms: int) -> list[JournaledEntry]:
+    """The close is done; a hold counts what brought no progress, and waits before the next attempt."""
+    if order.decision is Decision.EXECUTE:
+        return []
+    close = tx.close(order.plan_id)
+    if close is not None and close.state.is_unfinished:
+        tx.put_close(replace(close, state=CloseState.DONE))
+    body = {"state": order.state.value, "executed_qty": format_amount(order.executed_qty)}
+    entry = Entry(EntryKind.CLOSE_DONE, order.leg.account, order.leg.symbol, order.hold_id, order.plan_id, {**body})
+    journaled = [tx.append(entry)]
+    hold = tx.hold(order.hold_id) if order.hold_id is not None else None
+    if hold is None or not hold.is_open or order.decision is not Decision.RECONCILE_CLOSE:
+        return journaled
+    if order.executed_qty > ZERO:
+        tx.put_hold(replace(hold, close_attempts=0))
+        return journaled
+    attempts = hold.close_attempts + 1
+    tx.put_hold(replace(hold, close_attempts=attempts, next_step=backoff_step(limits, now_ms, attempts)))
+    return journaled
+
+
+def backoff_step(limits: Limits, now_ms: int, attempts: int) -> NextStep:
+    """The wait after a close that brought nothing: doubles with each."""
+    wait_ms = limits.close_backoff_ms * 2 ** max(min(attempts, 10) - 1, 0)
+    return NextStep(StepKind.CLOSE_BACKOFF, now_ms + wait_ms, f"the next attempt is due in {wait_ms} ms")

@@ -1,0 +1,99 @@
+"""Trades of own orders as the stream shows them: to the order in flight that waits for them, else to the resolver.
+
+Invariant: a trade of ours is never dropped here: either somebody in flight takes it, or it is late and the
+resolver books it; booking is once only by its trade id, so taking it twice does no harm.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from typing import TYPE_CHECKING
+
+from holdfast.domain.amounts import ZERO
+from holdfast.domain.names import is_our_client_order_id
+
+if TYPE_CHECKING:
+    from decimal import Decimal
+
+    from holdfast.domain.names import ClientOrderId
+    from holdfast.domain.order import OrderReport
+    from holdfast.domain.trade import Trade
+    from holdfast.services.knocks import Knocks
+
+
+class Fills:
+    """Own trades on their way from the stream to the journal (a FeedListener)."""
+
+    def __init__(self, resolve: Knocks[ClientOrderId]) -> None:
+        self._flying: dict[ClientOrderId, list[Trade]] = {}
+        self._waiting: dict[ClientOrderId, asyncio.Event] = {}
+        self._late: dict[ClientOrderId, list[Trade]] = {}
+        self._resolve = resolve
+
+    def expect(self, name: ClientOrderId) -> None:
+        """Collect the order's trades from now on; call it before the request leaves."""
+        self._flying.setdefault(name, [])
+
+    async def wait_for(self, name: ClientOrderId, qty: Decimal, wait_ms: int) -> tuple[Trade, ...]:
+        """Wait until trades of `qty` in all were seen, at most `wait_ms`; whatever came by then."""
+        event = self._waiting.setdefault(name, asyncio.Event())
+        try:
+            async with asyncio.timeout(wait_ms / 1000):
+                while self._seen(name) < qty:
+                    event.clear()
+                    await event.wait()
+        except TimeoutError:
+            pass  # the caller compares what came with what it expects, and asks the venue for the rest
+        finally:
+            self._waiting.pop(name, None)
+        return tuple(self._flying.get(name, ()))
+
+    def _seen(self, name: ClientOrderId) -> Decimal:
+        return sum((trade.qty for trade in self._flying.get(name, ())), ZERO)
+
+    def landed(self, name: ClientOrderId) -> None:
+        """The order is not in flight any more; trades still to come are late."""
+        trades = self._flying.pop(name, [])
+        if trades:
+            self._late.setdefault(name, []).extend(trades)
+
+    def booked(self, name: ClientOrderId) -> None:
+        """Forget the trades collected for an order that has just booked them."""
+        self._flying.pop(name, None)
+
+    def take_late(self, name: ClientOrderId) -> tuple[Trade, ...]:
+        """Take the late trades of one order."""
+        return tuple(self._late.pop(name, ()))
+
+    # --- FeedListener ---------------------------------------------------------------------------------
+
+    def on_trade(self, trade: Trade, report: OrderReport) -> None:
+        """Sort a trade: to its order in flight, or late."""
+        name = report.client_order_id
+        if not is_our_client_order_id(name):
+            return
+        if name in self._flying:
+            self._flying[name].append(trade)
+            event = self._waiting.get(name)
+            if event is not None:
+                event.set()
+            return
+        self._late.setdefault(name, []).append(trade)
+        self._resolve.knock(name)
+
+    def on_order(self, report: OrderReport) -> None:
+        """An own order changed: whoever resolves it may look again."""
+        if is_our_client_order_id(report.client_order_id) and report.client_order_id not in self._flying:
+            self._resolve.knock(report.client_order_id)
+
+    def on_gap(self, detail: str) -> None:
+        """Nothing: what a gap hid is found by asking."""
+
+    def on_proof(self) -> None:
+        """Nothing."""
+
+    def on_view(self) -> None:
+        """Nothing."""
+
+    def on_mode(self) -> None:
+        """Nothing."""

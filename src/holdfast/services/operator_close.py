@@ -1,0 +1,176 @@
+"""A person's word to close a position.
+
+Planned by apply from a fresh look, journaled with name and reason, then sent through the same guardrails as every
+close (DESIGN §6).
+
+It works during a hold and during a halt: exits must. A position larger than the largest MARKET order is closed
+slice by slice, at most `SLICES_MAX`; each slice is a close of its own.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from holdfast.decide.close import side_that_shrinks, slice_of
+from holdfast.decide.episode import automatic_hold
+from holdfast.domain.amounts import ZERO, format_amount, parse_amount
+from holdfast.domain.close import Approval, Close, CloseState
+from holdfast.domain.entry import Entry, EntryKind, JsonValue
+from holdfast.domain.errors import BadAmount, JournalBusy, VenueUnavailable
+from holdfast.domain.names import PlanId
+from holdfast.domain.operator import OperatorRequest, RequestKind, RequestState
+from holdfast.domain.sides import Decision, Leg, PositionMode, PositionSide
+from holdfast.services.requests import end_request
+
+if TYPE_CHECKING:
+    from decimal import Decimal
+
+    from holdfast.domain.names import Symbol
+    from holdfast.domain.view import PositionView
+    from holdfast.ports.journal import Reads, Tx
+    from holdfast.ports.venue import VenueTrader
+    from holdfast.services.closing import Closer
+    from holdfast.services.context import Context
+
+SLICES_MAX = 20
+POLL_MS = 100
+
+
+class OperatorClose:
+    """Carries out what operators ask to close."""
+
+    def __init__(self, context: Context, trader: VenueTrader, closer: Closer) -> None:
+        self._context = context
+        self._trader = trader
+        self._closer = closer
+
+    async def run(self) -> None:
+        """Carry closes out until cancelled."""
+        context = self._context
+        while True:
+            await context.wakes.operator_closes.take(POLL_MS)
+            for request in await context.journal.query(context.account, lambda reads: reads.requests_open()):
+                if request.kind is RequestKind.CLOSE:
+                    await self._carry_out(request)
+
+    async def _carry_out(self, request: OperatorRequest) -> None:
+        try:
+            outcome, state = await self._close(request)
+        except VenueUnavailable as error:
+            outcome, state = f"the venue gave no complete answer: {error}", RequestState.REFUSED
+        except JournalBusy as error:
+            self._context.log.warning("request_waits", request=request.request_id, detail=str(error))
+            return
+        await self._context.transact(
+            read=lambda _: None,
+            decide=lambda _: None,
+            write=lambda tx, _choice, _facts: end_request(tx, request, state, outcome),
+        )
+
+    async def _close(self, request: OperatorRequest) -> tuple[str, RequestState]:
+        if request.symbol is None or not request.name.strip() or not request.reason.strip():
+            return "a symbol, a name and a reason are needed", RequestState.REFUSED
+        leg = await self._leg(request, request.symbol)
+        if leg is None:
+            return "in hedge mode say which leg: --position-side LONG or SHORT", RequestState.REFUSED
+        view = await self._look(leg)
+        try:
+            wanted = parse_amount(request.qty) if request.qty else abs(view.amt)
+        except BadAmount as error:
+            return str(error), RequestState.REFUSED
+        if view.amt == ZERO:
+            return f"{leg.key} is flat at the exchange already", RequestState.REFUSED
+        if wanted <= ZERO or wanted > abs(view.amt):
+            held = format_amount(view.amt)
+            return f"{format_amount(wanted)} is not within the position of {held}", RequestState.REFUSED
+        return await self._slices(request, leg, wanted)
+
+    async def _slices(self, request: OperatorRequest, leg: Leg, wanted: Decimal) -> tuple[str, RequestState]:
+        done = ZERO
+        for number in range(1, SLICES_MAX + 1):
+            view = await self._look(leg)
+            plan_id = PlanId(f"oc-{request.request_id}-{number}")
+            refusal = await self._plan(request, plan_id, leg, view, qty=min(wanted - done, abs(view.amt)))
+            if refusal is None:
+                await self._closer.close(plan_id)
+                refusal, filled = await self._outcome(plan_id)
+                done += filled
+            if refusal is not None:
+                return f"{format_amount(done)} closed, then: {refusal}", RequestState.REFUSED
+            if done >= wanted:
+                return f"{format_amount(done)} closed", RequestState.DONE
+        return f"{format_amount(done)} closed in {SLICES_MAX} slices; ask again for the rest", RequestState.REFUSED
+
+    async def _leg(self, request: OperatorRequest, symbol: Symbol) -> Leg | None:
+        account = self._context.account
+        state = await self._context.journal.query(account, lambda reads: reads.account())
+        if state.position_mode is PositionMode.HEDGE:
+            return None if request.position_side is None else Leg(account, symbol, request.position_side)
+        return Leg(account, symbol, PositionSide.BOTH)
+
+    async def _look(self, leg: Leg) -> PositionView:
+        view = await self._trader.symbol_view(leg.symbol)
+        return view.of(leg)
+
+    async def _plan(
+        self, request: OperatorRequest, plan_id: PlanId, leg: Leg, view: PositionView, *, qty: Decimal
+    ) -> str | None:
+        """Journal one slice with its approval; the reason if it cannot be."""
+        rules = self._context.rules.instruments.get(leg.symbol)
+        sliced = slice_of(qty, rules) if rules is not None else ZERO
+        if sliced <= ZERO:
+            return f"no whole step of {leg.symbol} is left to close"
+
+        def decide(unfinished: Close | None) -> str | None:
+            if unfinished is not None and unfinished.state is CloseState.CLAIMED:
+                return f"close {unfinished.plan_id} is under way"
+            return None
+
+        def write(tx: Tx, refusal: str | None, unfinished: Close | None) -> None:
+            if refusal is not None:
+                return
+            if unfinished is not None:
+                tx.put_close(replace(unfinished, state=CloseState.SUPERSEDED))
+            hold = automatic_hold(tuple(hold for hold in tx.open_holds(leg.symbol) if hold.leg == leg))
+            now_ms = tx.now_ms()
+            close = Close(
+                plan_id=plan_id,
+                decision=Decision.OPERATOR_CLOSE,
+                hold_id=hold.hold_id if hold is not None else None,
+                leg=leg,
+                side=side_that_shrinks(view.amt),
+                qty=sliced,
+                exchange_amt=view.amt,
+                ledger_amt=tx.leg(leg).amt,
+                reason=request.reason,
+                created_ms=now_ms,
+                expires_ms=now_ms + self._context.limits.close_ttl_ms,
+                attempt=1,
+                state=CloseState.PLANNED,
+                approval=Approval(request.name, request.reason),
+            )
+            tx.put_close(close)
+            body: dict[str, JsonValue] = {
+                "who": request.name,
+                "why": request.reason,
+                "qty": format_amount(sliced),
+                "exchange_amt": format_amount(view.amt),
+                "ledger_amt": format_amount(close.ledger_amt),
+            }
+            tx.append(Entry(EntryKind.APPROVED, leg.account, leg.symbol, close.hold_id, plan_id, body))
+
+        return await self._context.transact(read=lambda reads: reads.unfinished_close(leg), decide=decide, write=write)
+
+    async def _outcome(self, plan_id: PlanId) -> tuple[str | None, Decimal]:
+        """Why the slice did not fill, or None; and how much it filled."""
+
+        def read(reads: Reads) -> tuple[str | None, Decimal]:
+            record, close = reads.plan(plan_id), reads.close(plan_id)
+            if record is not None and record.result is not None:
+                result = record.result
+                return (None if result.executed else f"{result.error}: {result.detail}"), result.filled_qty
+            state = close.state.value if close is not None else "gone"
+            return f"the close is {state} without an outcome yet; `holdfast explain` follows it", ZERO
+
+        return await self._context.journal.query(self._context.account, read)

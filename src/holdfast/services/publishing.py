@@ -1,0 +1,234 @@
+"""From the journal to the bus: results, events, and copies of state for others to read.
+
+The journal is the truth; everything here can be published again from it. Results are published at least once under
+a stable id and marked in the journal afterwards; what was not marked is published again at the next start. Copies
+are coalesced: only what changed is written, holds at once, the rest every `COPIES_MS`. A bus that was wiped (its
+generation mark is gone) gets everything again.
+
+Bounds: `QUEUE_MAX` results wait at most (intake stops reading plans at that point); a batch is `BATCH_MAX`.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections import deque
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from holdfast.domain.entry import EntryKind, JournaledEntry
+from holdfast.domain.errors import BusUnavailable, JournalBusy
+from holdfast.domain.names import PlanId
+from holdfast.services.copies import Copies, permit_copy, refusal_copy
+
+if TYPE_CHECKING:
+    from holdfast.domain.close import Close
+    from holdfast.domain.permit import Permit, Refusal
+    from holdfast.domain.plan import Plan, PlanResult
+    from holdfast.ports.bus import Bus, StateCopy
+    from holdfast.ports.journal import Reads
+    from holdfast.services.context import Context
+    from holdfast.services.picture import Picture
+
+BATCH_MAX = 256
+QUEUE_MAX = 4_096
+COPIES_MS = 250
+"""How long changes of copies are gathered; a change of a hold is not gathered."""
+CHECK_MS = 500
+"""How often the bus is asked whether it still is the one we filled."""
+RETRY_MS = 100
+"""Wait after a bus that did not answer."""
+EVENT_KINDS = frozenset(
+    {
+        EntryKind.BASELINE,
+        EntryKind.DRIFT,
+        EntryKind.HOLD_SET,
+        EntryKind.HOLD_UPDATED,
+        EntryKind.HOLD_RELEASED,
+        EntryKind.HOLD_IMPORTED,
+        EntryKind.REPAIR,
+        EntryKind.CLOSE_PLANNED,
+        EntryKind.CLOSE_SUPERSEDED,
+        EntryKind.CLOSE_CLAIMED,
+        EntryKind.CLOSE_REFUSED,
+        EntryKind.CLOSE_DONE,
+        EntryKind.MANUAL_REQUIRED,
+        EntryKind.ADOPTED,
+        EntryKind.APPROVED,
+        EntryKind.HALTED,
+        EntryKind.RESUMED,
+    }
+)
+"""Entries that stand on `reconcile.events`."""
+
+
+class Publisher:
+    """Publishes for one account."""
+
+    def __init__(self, context: Context, bus: Bus, picture: Picture | None) -> None:
+        self._context = context
+        self._bus = bus
+        self._copies = Copies(context, picture)
+        self._results: deque[PlanResult] = deque()
+        self._acks: deque[str] = deque()
+        self._events: deque[JournaledEntry] = deque()
+        self._closes: deque[Close] = deque()
+        self._permits: deque[StateCopy] = deque()
+        self._published: list[PlanId] = []
+        self._attached: dict[str, list[str]] = {}
+        self._work = asyncio.Event()
+
+    # --- what the services hand over; nothing here waits ------------------------------------------------
+
+    @property
+    def is_full(self) -> bool:
+        """Tell whether so much waits for the bus that no new plan should be read."""
+        return len(self._results) >= QUEUE_MAX
+
+    def publish(self, result: PlanResult, entry_id: str | None) -> None:
+        """Publish a plan's outcome, and to every repeat that waited for it; then acknowledge its entry."""
+        self._context.metrics.result(self._context.account, result.error)
+        self._results.append(result if not entry_id else replace(result, entry_id=entry_id))
+        if entry_id:
+            self._acks.append(entry_id)
+        for repeat in self._attached.pop(result.plan_id, ()):
+            self.publish_again(result, repeat)
+        self._work.set()
+
+    def publish_again(self, result: PlanResult, entry_id: str) -> None:
+        """Answer a repeat of a plan with its first outcome."""
+        self._results.append(replace(result, entry_id=entry_id, duplicate=True))
+        self._acks.append(entry_id)
+        self._work.set()
+
+    def attach(self, plan_id: str, entry_id: str) -> None:
+        """A repeat came before the outcome: it gets it when it is there."""
+        self._attached.setdefault(plan_id, []).append(entry_id)
+        self.acknowledge(entry_id)
+
+    def acknowledge(self, entry_id: str) -> None:
+        """Acknowledge an entry without a result of its own."""
+        if entry_id:
+            self._acks.append(entry_id)
+            self._work.set()
+
+    def emit(self, entries: list[JournaledEntry]) -> None:
+        """Put journaled entries on the event stream, those that belong there."""
+        for entry in entries:
+            if entry.entry.kind in EVENT_KINDS:
+                self._events.append(entry)
+        if entries:
+            self._work.set()
+
+    def plan_closes(self, closes: list[Close]) -> None:
+        """Put planned closes on the plan stream."""
+        self._closes.extend(closes)
+        self._work.set()
+
+    def show_permit(self, permit: Permit) -> None:
+        """Publish the permit of one plan."""
+        self._permits.append(permit_copy(permit))
+        self._work.set()
+
+    def show_refusal(self, plan: Plan, refusal: Refusal) -> None:
+        """Publish the refusal of one plan."""
+        self._permits.append(refusal_copy(plan, refusal))
+        self._work.set()
+
+    # --- tasks ------------------------------------------------------------------------------------------
+
+    async def run_streams(self) -> None:
+        """Publish results, acknowledgements, closes and events as they come, until cancelled."""
+        await self._from_journal()
+        while True:
+            await self._work.wait()
+            self._work.clear()
+            try:
+                await self._flush()
+            except BusUnavailable as error:
+                self._context.log.warning("bus_unavailable", account=self._context.account, detail=str(error))
+                self._work.set()
+                await asyncio.sleep(RETRY_MS / 1000)
+
+    async def _from_journal(self) -> None:
+        """Take up what an earlier process journaled and did not publish."""
+        context = self._context
+
+        def read(reads: Reads) -> tuple[tuple[PlanResult, ...], tuple[JournaledEntry, ...]]:
+            after = reads.account().events_published_seq
+            return reads.unpublished_results(QUEUE_MAX), reads.entries_after(after, QUEUE_MAX)
+
+        results, entries = await context.journal.query(context.account, read)
+        if context.service == "apply":
+            for result in results:
+                self._results.append(result)
+        else:
+            self.emit(list(entries))
+        self._work.set()
+
+    async def _flush(self) -> None:
+        while self._closes:
+            await self._bus.publish_close(self._closes[0])
+            self._closes.popleft()
+        while self._results or self._acks:
+            results = [self._results[i] for i in range(min(len(self._results), BATCH_MAX))]
+            acks = [self._acks[i] for i in range(min(len(self._acks), BATCH_MAX))]
+            await self._bus.finish(results, acks)
+            for result in results:
+                self._results.popleft()
+                if not result.duplicate:
+                    self._published.append(PlanId(result.plan_id))
+            for _ in acks:
+                self._acks.popleft()
+        while self._events:
+            batch = [self._events[i] for i in range(min(len(self._events), BATCH_MAX))]
+            await self._bus.publish_events(batch)
+            for _ in batch:
+                self._events.popleft()
+        while self._permits:
+            copies = [self._permits[i] for i in range(min(len(self._permits), BATCH_MAX))]
+            await self._bus.publish_copies(copies)
+            for _ in copies:
+                self._permits.popleft()
+
+    async def run_marks(self) -> None:
+        """Mark in the journal what was published, in batches; what is not marked is published again at a start."""
+        while True:
+            await asyncio.sleep(CHECK_MS / 1000)
+            done, self._published = self._published, []
+            if done:
+                await self._mark(done)
+
+    async def _mark(self, done: list[PlanId]) -> None:
+        try:
+            await self._context.transact(
+                read=lambda _: None,
+                decide=lambda _: None,
+                write=lambda tx, _choice, _facts: tx.mark_results_published(done),
+            )
+        except JournalBusy:
+            self._published.extend(done)
+
+    async def run_copies(self) -> None:
+        """Keep the published copies in step, and fill a bus that was wiped, until cancelled."""
+        failures = 0
+        knocks, urgent = self._context.wakes.publish, self._context.wakes.urgent
+        while True:
+            try:
+                async with asyncio.timeout(COPIES_MS / 1000):
+                    await urgent.wait()
+            except TimeoutError:
+                pass  # nothing urgent: what was gathered is written now
+            urgent.clear()
+            symbols = knocks.take_now()
+            try:
+                if await self._bus.ensure_ready():
+                    self._copies.forget()
+                    self._context.log.info("bus_filled", account=self._context.account)
+                await self._bus.publish_copies(await self._copies.changed(symbols))
+                failures = 0
+            except BusUnavailable as error:
+                failures += 1
+                self._copies.forget()
+                if failures == 1:
+                    self._context.log.warning("bus_unavailable", account=self._context.account, detail=str(error))
+                await asyncio.sleep(RETRY_MS / 1000)

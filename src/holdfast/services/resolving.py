@@ -1,0 +1,209 @@
+"""Orders without a proven end: asked about until they have one. Nothing here sends an order.
+
+Found at a start: SENDING is UNKNOWN (this process never sent it), CLAIMED was never sent and is refused. Then, as
+long as an order is UNKNOWN, open, or final with trades unbooked, it is asked about with growing waits; what the
+answers prove is `decide.recovery`'s to say. Late trades of own orders are booked here too.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from holdfast.decide.outcome import not_accepted, refused, unknown
+from holdfast.decide.recovery import Footprint, Lookup, Resolution, UnknownFacts, resolve, window_end_ms
+from holdfast.domain.amounts import ZERO
+from holdfast.domain.errors import JournalBusy, VenueUnavailable
+from holdfast.domain.order import Order, OrderReport, OrderState
+from holdfast.domain.reasons import Reason
+from holdfast.domain.sides import Decision
+from holdfast.ports.venue import TradeCursor
+from holdfast.services.concluding import Concluded, conclude
+from holdfast.services.sending import adopting
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from decimal import Decimal
+
+    from holdfast.domain.close import Close
+    from holdfast.domain.ledger import LedgerState
+    from holdfast.domain.names import ClientOrderId
+    from holdfast.domain.trade import Trade
+    from holdfast.ports.venue import VenueTrader
+    from holdfast.services.context import Context
+    from holdfast.services.fills import Fills
+    from holdfast.services.knocks import Knocks
+    from holdfast.services.publishing import Publisher
+    from holdfast.services.sending import Sender
+
+LOOK_EVERY_MS = 250
+"""The resolver looks over all open orders at least this often."""
+ASK_WAITS_MS = (0, 50, 100, 250, 500, 1_000, 2_000, 5_000)
+"""Waits before an order is asked about the first, second ... time; the last one repeats."""
+
+
+@dataclass(slots=True)
+class _Case:
+    """What is remembered of one order while it is asked about."""
+
+    asked: int = 0
+    next_ns: int = 0
+    absences_ms: list[int] = field(default_factory=list)
+
+
+class Resolver:
+    """Resolves the orders of one account."""
+
+    def __init__(  # noqa: PLR0917 - the six parts that it joins
+        self,
+        context: Context,
+        trader: VenueTrader,
+        sender: Sender,
+        fills: Fills,
+        publisher: Publisher,
+        knocks: Knocks[ClientOrderId],
+    ) -> None:
+        self._context = context
+        self._trader = trader
+        self._sender = sender
+        self._fills = fills
+        self._publisher = publisher
+        self._knocks = knocks
+        self._cases: dict[ClientOrderId, _Case] = {}
+
+    async def take_over(self) -> None:
+        """At a start: what an earlier process was sending is UNKNOWN now; what it only claimed was never sent."""
+        for order in await self._live():
+            if order.state is OrderState.SENDING:
+                await self._conclude(
+                    order, lambda each, now: unknown(each, "found SENDING at a start", now), (), "found at a start"
+                )
+            elif order.state is OrderState.CLAIMED:
+                await self._conclude(order, _never_sent, (), "found at a start")
+
+    async def run(self) -> None:
+        """Resolve until cancelled."""
+        while True:
+            knocked = await self._knocks.take(LOOK_EVERY_MS)
+            try:
+                await self._book_late(knocked)
+                for order in await self._live():
+                    if order.client_order_id not in self._sender.in_flight:
+                        await self._ask(order)
+            except VenueUnavailable as error:
+                self._context.log.warning("resolving_waits", account=self._context.account, detail=str(error))
+            except JournalBusy as error:
+                self._context.log.warning("journal_busy", account=self._context.account, detail=str(error))
+
+    async def _live(self) -> tuple[Order, ...]:
+        context = self._context
+        orders = await context.journal.query(context.account, lambda reads: reads.live_orders(None))
+        unknown_count = sum(order.state is OrderState.UNKNOWN for order in orders)
+        context.metrics.orders_unknown(context.account, unknown_count)
+        alive = {order.client_order_id for order in orders}
+        self._cases = {name: case for name, case in self._cases.items() if name in alive}
+        return orders
+
+    async def _book_late(self, names: tuple[ClientOrderId, ...]) -> None:
+        for name in names:
+            trades = self._fills.take_late(name)
+            if not trades:
+                continue
+            concluded = await conclude(
+                self._context, name, change=lambda order, _now: order, trades=trades, entry_id="", why="late trade"
+            )
+            if concluded is None:
+                self._context.log.error("order_not_journaled", client_order_id=name)
+
+    async def _ask(self, order: Order) -> None:
+        case = self._cases.setdefault(order.client_order_id, _Case())
+        now_ns = self._context.clock.monotonic_ns()
+        if now_ns < case.next_ns or order.state in {OrderState.SENDING, OrderState.CLAIMED}:
+            return
+        wait_ms = ASK_WAITS_MS[min(case.asked + 1, len(ASK_WAITS_MS) - 1)]
+        case.asked += 1
+        case.next_ns = now_ns + wait_ms * 1_000_000
+        lookup, report = await self._look_up(order)
+        if report is not None:
+            await self._adopt(order, report)
+        elif order.state is OrderState.UNKNOWN:
+            await self._weigh(order, case, lookup)
+
+    async def _look_up(self, order: Order) -> tuple[Lookup, OrderReport | None]:
+        try:
+            report = await self._trader.order(order.leg.symbol, order.client_order_id)
+        except VenueUnavailable:
+            return Lookup.FAILED, None
+        return (Lookup.NOT_THERE, None) if report is None else (Lookup.FOUND, report)
+
+    async def _adopt(self, order: Order, report: OrderReport) -> None:
+        trades: tuple[Trade, ...] = ()
+        if report.executed_qty > order.booked_qty:
+            trades = await self._sender.ask_trades(order.leg.symbol, report)
+        await self._conclude(order, adopting(report), trades, "asked for")
+
+    async def _weigh(self, order: Order, case: _Case, lookup: Lookup) -> None:
+        venue_now_ms = self._trader.venue_now_ms()
+        if lookup is Lookup.NOT_THERE:
+            case.absences_ms.append(venue_now_ms)
+            del case.absences_ms[:-100]
+        past = venue_now_ms > window_end_ms(order, self._context.limits)
+        footprint = await self._footprint(order) if past and lookup is Lookup.NOT_THERE else Footprint.NOT_READ
+        facts = UnknownFacts(
+            order=order,
+            limits=self._context.limits,
+            venue_now_ms=venue_now_ms,
+            lookup=lookup,
+            report=None,
+            absences_ms=tuple(case.absences_ms),
+            footprint=footprint,
+        )
+        if resolve(facts) is Resolution.NOT_ACCEPTED:
+            await self._conclude(order, not_accepted, (), "proven by absence")
+
+    async def _footprint(self, order: Order) -> Footprint:
+        """Whether trades or the position show the order, read complete after its window."""
+        context = self._context
+        ledger, close = await context.journal.query(
+            context.account, lambda reads: (reads.leg(order.leg), reads.close(order.plan_id))
+        )
+        try:
+            cursor = TradeCursor(ledger.watermark_trade_id, ledger.watermark_ms)
+            page = await self._trader.trades(order.leg.symbol, cursor)
+            view = await self._trader.symbol_view(order.leg.symbol)
+            for number in dict.fromkeys(trade.order_id for trade in page.trades):
+                report = await self._trader.order_by_number(order.leg.symbol, number)
+                if report is None or report.client_order_id == order.client_order_id:
+                    return Footprint.TRADE
+        except VenueUnavailable:
+            return Footprint.NOT_READ
+        if not page.complete:
+            return Footprint.NOT_READ
+        before = _position_before(order, ledger, close)
+        return Footprint.NONE if view.of(order.leg).amt == before else Footprint.MOVED
+
+    async def _conclude(
+        self, order: Order, change: Callable[[Order, int], Order], trades: tuple[Trade, ...], why: str
+    ) -> Concluded | None:
+        concluded = await conclude(
+            self._context, order.client_order_id, change=change, trades=trades, entry_id="", why=why
+        )
+        was_final = order.state.is_final
+        if concluded is not None and concluded.result is not None and not was_final:
+            self._publisher.publish(concluded.result, None)
+        return concluded
+
+
+def _position_before(order: Order, ledger: LedgerState, close: Close | None) -> Decimal:
+    """What the position was when the order was permitted: the agreed ledger, or what the close was planned on."""
+    if order.decision is Decision.EXECUTE or close is None:
+        return ledger.amt
+    return close.exchange_amt
+
+
+def _never_sent(order: Order, now_ms: int) -> Order:
+    if order.state is OrderState.CLAIMED and order.executed_qty == ZERO:
+        return refused(
+            order, Reason.VENUE_UNAVAILABLE, "claimed, and the process ended before it was sent again", now_ms
+        )
+    return order

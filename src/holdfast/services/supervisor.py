@@ -1,0 +1,121 @@
+"""Leases, tasks, and their ends.
+
+A service runs under its lease as a set of named tasks. The first that ends, by an error or by a clean return, ends
+the service: the others are cancelled, the lease is given up, and the end is raised to whoever started it. Nothing
+here restarts anything: a process that stopped for a reason says so and exits; restarting is for the machine's own
+supervisor, and safe at any time.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from typing import TYPE_CHECKING
+
+from holdfast.domain.errors import Fenced, HoldfastError, Unavailable, Unclassified, VenueUnavailable
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable, Sequence
+
+    from holdfast.ports.venue import VenueReader
+    from holdfast.services.context import Context
+
+LEASE_MS = 5_000
+LEASE_RENEW_MS = 1_000
+LEASE_WAIT_MS = 500
+"""How often a second process asks whether the first has gone."""
+MARKS_MS = 2_000
+CLOCK_MS = 60_000
+RULES_EVERY = 1_800
+"""Instruments are read again after this many readings of mark prices (an hour)."""
+
+Task = tuple[str, "Callable[[], Awaitable[None]]"]
+
+
+async def acquire_lease(context: Context, owner: str) -> None:
+    """Wait until the account's lease for this service is ours."""
+    waited = False
+    while True:
+        started_ns = context.clock.monotonic_ns()
+        fence = await context.journal.acquire(context.account, context.service, owner, LEASE_MS)
+        if fence is not None:
+            context.lease.fence = fence
+            context.lease.live_until_ns = started_ns + LEASE_MS * 1_000_000
+            return
+        if not waited:
+            context.log.info("lease_waits", account=context.account, service=context.service)
+            waited = True
+        await asyncio.sleep(LEASE_WAIT_MS / 1000)
+
+
+async def keep_lease(context: Context) -> None:
+    """Renew the lease until cancelled; raises Fenced once it is another's or could not be renewed in time."""
+    failed: Unavailable | None = None
+    while True:
+        await asyncio.sleep(LEASE_RENEW_MS / 1000)
+        started_ns = context.clock.monotonic_ns()
+        if started_ns > context.lease.live_until_ns:
+            raise Fenced(f"the {context.service} lease of {context.account} ran out ({failed})")
+        if context.lease.fence is None:
+            raise Fenced("there is no lease to keep")
+        try:
+            await context.journal.renew(context.lease.fence, LEASE_MS)
+        except Unavailable as error:
+            failed = error
+            continue
+        context.lease.live_until_ns = started_ns + LEASE_MS * 1_000_000
+
+
+async def keep_rules(context: Context, reader: VenueReader) -> None:
+    """Keep mark prices, instruments and the venue clock's offset up to date until cancelled."""
+    rounds = 0
+    while True:
+        await asyncio.sleep(MARKS_MS / 1000)
+        rounds += 1
+        try:
+            await read_marks(context, reader)
+            if rounds % (CLOCK_MS // MARKS_MS) == 0:
+                await reader.sync_clock()
+            if rounds % RULES_EVERY == 0:
+                context.rules.instruments = await reader.instruments()
+        except VenueUnavailable as error:
+            context.log.warning("rules_failed", account=context.account, detail=str(error))
+
+
+async def read_marks(context: Context, reader: VenueReader) -> None:
+    """Read all mark prices once."""
+    read_ms = context.clock.now_ms()
+    marks = await reader.mark_prices()
+    context.rules.marks = {symbol: (price, read_ms) for symbol, price in marks.items()}
+
+
+async def run_tasks(context: Context, tasks: Sequence[Task]) -> None:
+    """Run all until one ends; cancel the others; raise why. Cancelled from outside, end quietly."""
+    running = [asyncio.ensure_future(start()) for _, start in tasks]
+    names = {future: name for future, (name, _) in zip(running, tasks, strict=True)}
+    try:
+        done, _ = await asyncio.wait(running, return_when=asyncio.FIRST_COMPLETED)
+    finally:
+        for future in running:
+            future.cancel()
+        await asyncio.gather(*running, return_exceptions=True)
+        await _give_up(context)
+    for future in done:
+        error = future.exception() if not future.cancelled() else None
+        if isinstance(error, HoldfastError):
+            context.log.error("service_stopped", service=context.service, task=names[future], detail=str(error))
+            raise error
+        if error is not None:
+            context.log.failure("service_stopped", error, service=context.service, task=names[future])
+            raise Unclassified(f"{context.service}: {names[future]} failed: {error!r}") from error
+        raise Unclassified(f"{context.service}: {names[future]} ended without an error")
+
+
+async def _give_up(context: Context) -> None:
+    fence = context.lease.fence
+    context.lease.fence = None
+    if fence is None:
+        return
+    try:
+        await context.journal.give_up(fence)
+    except HoldfastError as error:
+        context.log.warning("lease_not_freed", service=context.service, detail=str(error))
