@@ -31,12 +31,11 @@ from holdfast.ports.venue import (
 from holdfast.venues.binance.client import BinanceClient
 from holdfast.venues.binance.frames import IGNORED, KeyExpired, decode_frame
 from holdfast.venues.binance.reader import BinanceReader
-from tests.unit.venues.venue_kit import ACCOUNT, DEADLINE_S, config
+from tests.unit.venues.venue_kit import ACCOUNT, DEADLINE_S, Heard, config
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable, Coroutine
 
-    from holdfast.ports.venue import StreamEvent
     from holdfast.venues.binance.config import BinanceConfig
     from holdfast.venues.binance.stream import BinanceStream
 
@@ -299,26 +298,6 @@ async def stream_venue() -> AsyncIterator[StreamVenue]:
         for socket in venue.sockets:
             await socket.close()
         await server.close()
-
-
-class Heard:
-    """Events of a stream, one by one."""
-
-    def __init__(self, stream: BinanceStream) -> None:
-        self._stream = stream
-        self.events: list[StreamEvent] = []
-        self._next = 0
-
-    async def until(self, kind: type[object], *, skip: tuple[type[object], ...] = ()) -> Any:
-        """The next event of a kind. Only kinds of `skip` (and StreamAlive) may come before it."""
-        while True:
-            while self._next >= len(self.events):
-                self.events += await self._stream.next_batch()
-            event = self.events[self._next]
-            self._next += 1
-            if isinstance(event, kind):
-                return event
-            assert isinstance(event, (StreamAlive, *skip)), event
 
 
 def told(

@@ -6,18 +6,21 @@ import asyncio
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from decimal import Decimal
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 from holdfast.domain.names import AccountId, ClientOrderId, PlanId, Symbol
 from holdfast.domain.permit import Permit
 from holdfast.domain.sides import Decision, Leg, OrderType, PositionMode, PositionSide, Side
+from holdfast.ports.venue import StreamAlive
 from holdfast.venues.binance import ApiKey, ApiSecret, BinanceConfig
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
 
     from holdfast.domain.sides import TimeInForce
+    from holdfast.ports.venue import StreamEvent, VenueStream
 
+Seen = TypeVar("Seen")
 ACCOUNT = AccountId("main")
 BTC = Symbol("BTCUSDT")
 CLIENT_ID = ClientOrderId("hf-abcdefghijklmnopqrstuvwxyz")
@@ -197,3 +200,23 @@ async def raw_venue(*script: bytes, last: bytes = b"") -> AsyncIterator[RawVenue
     finally:
         server.close()
         await server.wait_closed()
+
+
+class Heard:
+    """Events of a stream, one by one."""
+
+    def __init__(self, stream: VenueStream) -> None:
+        self._stream = stream
+        self.events: list[StreamEvent] = []
+        self._next = 0
+
+    async def until(self, kind: type[Seen], *, skip: tuple[type[object], ...] = ()) -> Seen:
+        """The next event of a kind. Only kinds of `skip` (and StreamAlive) may come before it."""
+        while True:
+            while self._next >= len(self.events):
+                self.events += await self._stream.next_batch()
+            event = self.events[self._next]
+            self._next += 1
+            if isinstance(event, kind):
+                return event
+            assert isinstance(event, (StreamAlive, *skip)), event
