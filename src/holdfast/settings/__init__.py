@@ -13,11 +13,11 @@
 Precedence: a HOLDFAST_ variable wins over the file, the file over the default.
 """
 
+from holdfast.ports.telemetry import LogFormat, LogLevel
 from holdfast.settings.answers import AccountKeys, Settings
 from holdfast.settings.example import commented_example, write_example
 from holdfast.settings.load import load_settings
 from holdfast.settings.secret import KeyUse
-from holdfast.settings.tables import LogFormat, LogLevel
 from holdfast.settings.venue import Environment, VenueAddresses
 
 __all__ = [

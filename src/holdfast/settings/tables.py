@@ -7,7 +7,6 @@ binary float. What depends on several values is in `rules`.
 from __future__ import annotations
 
 import os
-from enum import Enum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 from urllib.parse import urlsplit
@@ -17,6 +16,7 @@ from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, Settings
 
 from holdfast.domain.names import is_symbol
 from holdfast.domain.sides import PositionMode
+from holdfast.ports.telemetry import LogFormat, LogLevel
 from holdfast.settings.limits import limit_fields, read_int
 from holdfast.settings.secret import require_env_name
 from holdfast.settings.venue import DEFAULTS, Environment, is_loopback
@@ -30,22 +30,6 @@ BUS_SCHEMES = ("redis", "rediss", "unix")
 JOURNAL_SCHEMES = ("sqlite", "postgresql")
 SYMBOLS_MAX = 1_000
 ALERT_URLS_MAX = 16
-
-
-class LogFormat(Enum):
-    """How lines are written."""
-
-    JSON = "json"
-    CONSOLE = "console"
-
-
-class LogLevel(Enum):
-    """The least important line that is written."""
-
-    DEBUG = "debug"
-    INFO = "info"
-    WARNING = "warning"
-    ERROR = "error"
 
 
 def _list_of_text(value: object) -> object:
