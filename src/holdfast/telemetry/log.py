@@ -14,6 +14,7 @@ import traceback
 from datetime import UTC, datetime
 from decimal import Decimal
 from enum import Enum
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any, TextIO
 
 import structlog
@@ -94,7 +95,12 @@ def open_log(
 ) -> StructuredLog:
     """Return the process's log. Everything in it is redacted by `redactor`, values registered later included."""
     processors: list[Processor] = [
-        lambda _, level_name, fields: {"at": _utc(clock.now_ms()), "level": level_name, **fields},
+        lambda _, level_name, fields: {
+            "at": _utc(clock.now_ms()),
+            "level": level_name,
+            "event": fields.pop("event"),
+            **fields,
+        },
         lambda _, __, fields: _hide(redactor, fields),
         _as_json if line_format is LogFormat.JSON else _as_console,
         lambda _, __, line: _cut(redactor.text(str(line))),
@@ -111,7 +117,12 @@ def open_log(
 
 def _utc(epoch_ms: int) -> str:
     seconds, ms = divmod(epoch_ms, 1000)
-    return f"{datetime.fromtimestamp(seconds, UTC):%Y-%m-%dT%H:%M:%S}.{ms:03d}Z"
+    return f"{_utc_second(seconds)}.{ms:03d}Z"
+
+
+@lru_cache(maxsize=2)  # lines come in bursts
+def _utc_second(epoch_s: int) -> str:
+    return f"{datetime.fromtimestamp(epoch_s, UTC):%Y-%m-%dT%H:%M:%S}"
 
 
 def _hide(redactor: Redactor, fields: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
@@ -125,7 +136,7 @@ def _cut(line: str) -> str:
 
 def _as_json(_: object, __: str, fields: MutableMapping[str, Any]) -> str:
     try:
-        return json.dumps(fields, default=_plain, ensure_ascii=False)
+        return _ENCODER.encode(fields)
     except (TypeError, ValueError):  # keys that are no text, or a value that contains itself
         return json.dumps({name: repr(value) for name, value in fields.items()}, ensure_ascii=False)
 
@@ -160,3 +171,6 @@ def _plain(value: object) -> object:
         return str(value)
     except Exception as error:  # noqa: BLE001 - a line about trouble must not make trouble of its own
         return f"<{type(value).__name__} without text: {type(error).__name__}>"
+
+
+_ENCODER = json.JSONEncoder(default=_plain, ensure_ascii=False)  # json.dumps would make one a line

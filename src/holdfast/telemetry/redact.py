@@ -10,6 +10,8 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Mapping, Sequence
+from decimal import Decimal
+from functools import lru_cache
 from typing import TYPE_CHECKING
 from urllib.parse import quote
 
@@ -22,6 +24,8 @@ VALUE_CHARS_MIN = 4
 DEPTH_MAX = 6
 _WORDS = "key|keys|secret|secrets|password|passwd|signature|token|tokens|credential|credentials|authorization"
 _NAME = re.compile(rf"(?:^|[_.\-\s])(?:{_WORDS}|apikey|listenkey)$|^x-mbx-apikey$")
+_SCALARS = frozenset({str, int, bool, type(None), Decimal, float})
+"""Nothing can be hidden inside these; asking their type is quicker than asking what they are like."""
 _CAMEL = re.compile(r"(?<=[a-z0-9])(?=[A-Z])")
 _QUERY = re.compile(rf"(?i)\b((?:api_?key|listen_?key|{_WORDS})=)[^&\s\"'\\]+")
 _USERINFO = re.compile(r"(://[^/\s:@\"']*:)[^@/\s\"']+@")
@@ -55,10 +59,11 @@ class Redactor:
         for name, value in fields.items():
             if is_secret_name(name):
                 fields[name] = SHOWN
-            elif isinstance(value, Mapping | list | tuple):
+            elif type(value) not in _SCALARS and isinstance(value, Mapping | list | tuple):
                 fields[name] = _hidden_inside(value, 1)
 
 
+@lru_cache(maxsize=4096)  # names are few and stand in the code; the bound is for those that do not
 def is_secret_name(name: str) -> bool:
     """Tell whether a field of this name holds a secret: `secret`, `api_key`, `listenKey`, `X-MBX-APIKEY` ..."""
     return _NAME.search(_CAMEL.sub("_", name).lower()) is not None
