@@ -119,7 +119,8 @@ class EmbeddedServer:
             if "bind" not in self._log_tail().lower():
                 break
         raise CannotStart(
-            f"the bus server did not start; its last words: {self._log_tail()}\n(If its append-only file is damaged, "
+            f"the bus server did not start; its last words: {self._log_tail()}\n(If its append-only file is damaged "
+            f"or another kind of server wrote it, "
             f"move {self._dir}/appendonlydir away: only plans that nobody has read yet are lost.)"
         )
 

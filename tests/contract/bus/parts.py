@@ -27,7 +27,8 @@ PLANS = "quantum:stream:trading.plan"
 RESULTS = "quantum:stream:apply.result"
 HOLD = "quantum:reconcile:hold:"
 DEADLINE_S = 10.0
-_PROGRAM = os.environ.get("HOLDFAST_TEST_BUS_PROGRAM")
+_NAMED = os.environ.get("HOLDFAST_TEST_BUS_PROGRAM")
+PROGRAM = Path(_NAMED) if _NAMED else None
 
 
 def run(test: Coroutine[object, object, None]) -> None:
@@ -44,8 +45,7 @@ def run(test: Coroutine[object, object, None]) -> None:
 async def running_server(data_dir: Path | None = None) -> AsyncIterator[EmbeddedServer]:
     """A server of its own, on a directory of its own unless one is given."""
     with tempfile.TemporaryDirectory() as fresh:
-        program = Path(_PROGRAM) if _PROGRAM else None
-        async with EmbeddedServer(data_dir or Path(fresh), program=program) as server:
+        async with EmbeddedServer(data_dir or Path(fresh), program=PROGRAM) as server:
             yield server
 
 

@@ -19,7 +19,7 @@ from holdfast.bus.connection import BusConnection, ErrorReply
 from holdfast.bus.embedded import EmbeddedServer, free_port
 from holdfast.bus.tether import Tether
 from holdfast.domain.errors import BusUnavailable, CannotStart
-from tests.contract.bus.parts import DEADLINE_S, add_plan, raw, run, running_bus, running_server
+from tests.contract.bus.parts import DEADLINE_S, PROGRAM, add_plan, raw, run, running_bus, running_server
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -192,7 +192,8 @@ from holdfast.bus.embedded import EmbeddedServer
 from holdfast.bus.tether import Tether
 
 async def main():
-    server = EmbeddedServer(Path(sys.argv[1]), tether=Tether(sys.argv[2]))
+    program = Path(sys.argv[3]) if sys.argv[3] else None
+    server = EmbeddedServer(Path(sys.argv[1]), program=program, tether=Tether(sys.argv[2]))
     await server.start()
     (info,) = await BusConnection(server.url, "child").call(("INFO", "server"))
     print(info.split(b"process_id:")[1].split()[0].decode(), flush=True)
@@ -209,7 +210,8 @@ def test_it_dies_with_its_parent(tmp_path: Path, tether: Tether, number: signal.
 
     async def body() -> None:
         parent = await asyncio.create_subprocess_exec(
-            *(sys.executable, "-c", CHILD, str(tmp_path), tether.value), stdout=asyncio.subprocess.PIPE
+            *(sys.executable, "-c", CHILD, str(tmp_path), tether.value, str(PROGRAM or "")),
+            stdout=asyncio.subprocess.PIPE,
         )
         if parent.stdout is None:
             raise RuntimeError("no pipe")
