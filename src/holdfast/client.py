@@ -100,22 +100,26 @@ class PlanClient:
 
     async def outcome(self, plan: Plan, *, timeout_s: float = 5.0) -> PlanResult:
         """Hand in any plan and wait for its outcome. Raises like `execute`."""
-        await self._ensure_listening()
-        await self._calls.connect()
-        waiter = self._new_waiter(plan.plan_id)
+        waiter: asyncio.Future[PlanResult] | None = None
         try:
             async with asyncio.timeout(timeout_s):
+                await self._ensure_listening()
+                await self._calls.connect()
+                waiter = self._new_waiter(plan.plan_id)
                 await self.submit(plan)
                 return await waiter
         except (TimeoutError, BusUnavailable) as error:
             why = str(error) or f"no result within {timeout_s:g} s"
+            if waiter is None:
+                raise BusUnavailable(f"plan {plan.plan_id} was not sent: {why}") from error
             raise FateUnknown(
                 f"plan {plan.plan_id}: {why}. It may still be executed: its fate is unknown. "
                 f"Sending it again with the SAME plan_id is safe, and returns its outcome.",
                 plan.plan_id,
             ) from error
         finally:
-            self._forget(plan.plan_id, waiter)
+            if waiter is not None:
+                self._forget(plan.plan_id, waiter)
 
     async def submit(self, plan: Plan) -> str:
         """Put the plan on the stream and return its entry id, without waiting for an outcome.
@@ -164,7 +168,7 @@ class PlanClient:
 
     def _new_waiter(self, plan_id: PlanId) -> asyncio.Future[PlanResult]:
         if sum(map(len, self._waiters.values())) >= WAITING_MAX:
-            raise BusUnavailable(f"{WAITING_MAX} plans of this client wait already; nothing was sent")
+            raise BusUnavailable(f"{WAITING_MAX} plans of this client wait already")
         waiter: asyncio.Future[PlanResult] = asyncio.get_running_loop().create_future()
         self._waiters.setdefault(plan_id, []).append(waiter)
         return waiter

@@ -324,3 +324,24 @@ def test_an_unusable_address_or_server_is_said_at_once() -> None:
                 raise RuntimeError("not reached")
 
     run(body())
+
+
+def test_a_hanging_server_costs_no_caller_more_than_his_time() -> None:
+    """With a server that hangs, each of many calls ends within its own time and says that nothing was sent."""
+
+    async def body() -> None:
+        async with running_server() as server:
+            os.kill(server.pid or 0, signal.SIGSTOP)
+            try:
+                plans = PlanClient(server.url)
+                began = asyncio.get_running_loop().time()
+                calls = (plans.execute("BTCUSDT", "BUY", "0.003", timeout_s=0.2) for _ in range(50))
+                ended = await asyncio.gather(*calls, return_exceptions=True)
+                assert {type(error) for error in ended} == {BusUnavailable}
+                assert "was not sent" in str(ended[0])
+                assert asyncio.get_running_loop().time() - began < 2
+                await plans.close()
+            finally:
+                os.kill(server.pid or 0, signal.SIGCONT)
+
+    run(body())

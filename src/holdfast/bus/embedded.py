@@ -24,6 +24,7 @@ import os
 import secrets
 import socket
 from typing import TYPE_CHECKING, Self
+from urllib.parse import urlsplit
 
 from holdfast.bus.binary import server_program
 from holdfast.bus.connection import BusConnection, ErrorReply
@@ -46,7 +47,7 @@ PING_MS_MAX = 500
 POLL_S = 0.005
 MEMORY_BYTES_MAX = 512 * 1024 * 1024
 """Beyond it the server refuses new entries instead of taking the machine down."""
-BULK_BYTES_MAX = 64 * 1024 * 1024
+BULK_BYTES_MAX = 16 * 1024 * 1024
 LOG_SHOWN_BYTES = 600
 
 
@@ -89,7 +90,19 @@ class EmbeddedServer:
         return self._process.pid if self._process is not None else None
 
     async def start(self) -> None:
-        """Start and wait until it answers. Raises CannotStart and leaves nothing running."""
+        """Start at a new address and wait until it answers. Raises CannotStart and leaves nothing running."""
+        await self._start([])
+
+    async def restart(self) -> None:
+        """Start again at the same address, so that clients only connect anew: for a server that ended by itself.
+
+        Raises CannotStart, and then nothing runs, if somebody has taken the port since.
+        """
+        port, password = self._running_address()
+        await self._end_process()
+        await self._start([(port, password)])
+
+    async def _start(self, addresses: list[tuple[int, str]]) -> None:
         began = asyncio.get_running_loop().time()
         program = await server_program(self._named_program)
         try:
@@ -99,7 +112,7 @@ class EmbeddedServer:
         except OSError as error:
             raise CannotStart(f"the bus cannot use {self._dir}: {error.strerror}") from error
         try:
-            await self._start_on_free_port(program, lock_fd)
+            await self._start_at(addresses, program, lock_fd)
             _write_private(self.url_path, self._url)
         except BaseException:
             await self.stop()
@@ -108,9 +121,10 @@ class EmbeddedServer:
             os.close(lock_fd)
         self.start_ms = (asyncio.get_running_loop().time() - began) * 1000
 
-    async def _start_on_free_port(self, program: Path, lock_fd: int) -> None:
-        for _ in range(PORT_ATTEMPTS_MAX):
-            port, password = self._choose_port(), secrets.token_urlsafe(32)
+    async def _start_at(self, addresses: list[tuple[int, str]], program: Path, lock_fd: int) -> None:
+        """Try the addresses; without any, new ones on free ports, because a port may be taken before it is ours."""
+        for attempt in range(len(addresses) or PORT_ATTEMPTS_MAX):
+            port, password = addresses[attempt] if addresses else (self._choose_port(), secrets.token_urlsafe(32))
             self._process = await self._spawn(program, lock_fd, _configuration(self._dir, port, password))
             self._url = f"redis://:{password}@127.0.0.1:{port}/0"
             if await self._is_answering():
@@ -188,6 +202,12 @@ class EmbeddedServer:
         if self._held_fd is not None:
             os.close(self._held_fd)
             self._held_fd = None
+
+    def _running_address(self) -> tuple[int, str]:
+        parts = urlsplit(self._url)
+        if parts.port is None or parts.password is None:
+            raise CannotStart("the embedded bus server was not started, so it cannot be started again")
+        return parts.port, parts.password
 
     def _running(self) -> asyncio.subprocess.Process:
         if self._process is None:

@@ -6,10 +6,11 @@ writes, one reads. See `holdfast.bus` for the invariants.
 
 from __future__ import annotations
 
+import asyncio
 import secrets
 from typing import TYPE_CHECKING, cast
 
-from holdfast.bus.connection import CALL_MS_MAX, BusConnection, Command, ErrorReply, all_checked, checked
+from holdfast.bus.connection import CALL_MS_MAX, BusConnection, ErrorReply, all_checked, checked
 from holdfast.bus.copies import FREE_VALUES, commands_again, copy_commands
 from holdfast.bus.keys import EVENTS_KEPT, GROUP, PLANS_KEPT_MS, PREFIX_DEFAULT, RESULTS_KEPT, Keys, checked_consumer
 from holdfast.bus.outcomes import encode_event, encode_result
@@ -20,6 +21,7 @@ from holdfast.ports.bus import Backlog
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
+    from holdfast.bus.connection import Argument, Command
     from holdfast.domain.close import Close
     from holdfast.domain.entry import JournaledEntry
     from holdfast.domain.names import Symbol
@@ -28,6 +30,8 @@ if TYPE_CHECKING:
 
 HOLD_VALUE_BYTES_MAX = 256
 """A hold's id is shorter; of what others set by hand no more is kept."""
+RECLAIM_SCANS_MAX = 16
+"""Round trips of one reclaim; the server looks at ten pending entries for each that it may return."""
 TRIM_EVERY = 1_024
 """Acknowledged entries between two trims of the plan stream."""
 
@@ -84,16 +88,20 @@ class ValkeyBus:
 
     async def reclaim_plans(self, *, idle_ms: int, count: int) -> tuple[PlanEntry, ...]:
         """See the port."""
-        command: Command = (
-            *("XAUTOCLAIM", self._keys.plans, GROUP, self._consumer, idle_ms),
-            *("0-0", "COUNT", count),
-        )
-        (reply,) = await self._reads.call(command)
-        if _is_group_gone(reply):
-            await self._make_group(self._reads)
-            return ()
-        _next, entries, *_deleted = cast("list[list[object]]", checked(reply))
-        return _entries(entries)
+        claimed: tuple[PlanEntry, ...] = ()
+        cursor: Argument = "0-0"
+        for _ in range(RECLAIM_SCANS_MAX):
+            start: Command = ("XAUTOCLAIM", self._keys.plans, GROUP, self._consumer, idle_ms, cursor)
+            (reply,) = await self._reads.call((*start, "COUNT", count - len(claimed)))
+            if _is_group_gone(reply):
+                await self._make_group(self._reads)
+                break
+            following, entries, *_deleted = cast("list[object]", checked(reply))
+            claimed += _entries(cast("list[object]", entries))
+            cursor = cast("bytes", following)
+            if cursor == b"0-0" or len(claimed) >= count:
+                break
+        return claimed
 
     async def _make_group(self, connection: BusConnection) -> None:
         (reply,) = await connection.call(("XGROUP", "CREATE", self._keys.plans, GROUP, "0", "MKSTREAM"))
@@ -114,7 +122,10 @@ class ValkeyBus:
     # --- out ------------------------------------------------------------------------------------------
 
     async def finish(self, results: Sequence[PlanResult], acknowledge: Sequence[str]) -> None:
-        """See the port. The server runs the commands in this order; if it dies between, the entries stay pending."""
+        """See the port. The server runs the commands in this order; if it dies between, the entries stay pending.
+
+        If it refuses a result (out of memory) it may still have acknowledged: finish again with the same results.
+        """
         keys = self._keys
         commands: list[Command] = [
             ("XADD", keys.results, "MAXLEN", "~", RESULTS_KEPT, "*", *encode_result(result)) for result in results
@@ -185,8 +196,11 @@ class ValkeyBus:
 
     async def close(self) -> None:
         """See the port."""
-        for connection in (self._plans, self._writes, self._reads):
-            await connection.close()
+        connections = (self._plans, self._writes, self._reads)
+        ends = await asyncio.gather(*(connection.close() for connection in connections), return_exceptions=True)
+        for error in ends:
+            if error is not None:
+                raise error
 
 
 def _is_group_gone(reply: object) -> bool:

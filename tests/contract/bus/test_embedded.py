@@ -266,6 +266,41 @@ def test_the_wheels_program_may_be_named_and_a_directory_may_have_any_name(tmp_p
     run(body())
 
 
+def test_a_server_that_died_is_started_again_at_the_same_address(tmp_path: Path) -> None:
+    """After its death a restart serves the old address and the old plans: a bus made before goes on by itself."""
+
+    async def body() -> None:
+        async with running_server(tmp_path) as server, running_bus(server.url) as bus, raw(server.url) as line:
+            await add_plan(line, "p-1")
+            before = server.url
+            os.kill(server.pid or 0, signal.SIGKILL)
+            await server.wait_ended()
+            await server.restart()
+            assert server.url == before == server.url_path.read_text().strip()
+            assert await bus.ensure_ready() is True
+            assert [entry.plan_id for entry in await bus.read_plans(count=9, wait_ms=0)] == ["p-1"]
+
+    run(body())
+
+
+def test_a_restart_at_a_port_that_was_taken_is_refused(tmp_path: Path) -> None:
+    """When somebody took the port meanwhile, or nothing was ever started, restart raises and nothing runs."""
+
+    async def body() -> None:
+        server = EmbeddedServer(tmp_path)
+        with pytest.raises(CannotStart, match="not started"):
+            await server.restart()
+        await server.start()
+        os.kill(server.pid or 0, signal.SIGKILL)
+        await server.wait_ended()
+        with socket.create_server(("127.0.0.1", int(server.url.rpartition(":")[2].removesuffix("/0")))):
+            with pytest.raises(CannotStart):
+                await server.restart()
+            assert server.pid is None
+
+    run(body())
+
+
 def test_a_directory_that_cannot_be_used_is_refused(tmp_path: Path) -> None:
     """A data directory that is a file is no start, and the message names it."""
 
@@ -298,7 +333,7 @@ def test_a_junk_producer_cannot_take_the_machine_down() -> None:
             memory, policy = await line.call(("CONFIG", "GET", "maxmemory"), ("CONFIG", "GET", "maxmemory-policy"))
             assert (memory, policy) == ([b"maxmemory", b"536870912"], [b"maxmemory-policy", b"noeviction"])
             with pytest.raises(BusUnavailable):
-                await producer.call(("SET", "k", b"x" * (64 * 1024 * 1024 + 1)))
+                await producer.call(("SET", "k", b"x" * (16 * 1024 * 1024 + 1)))
             assert not isinstance((await line.call(("SET", "k", "v")))[0], ErrorReply)
 
     run(body())

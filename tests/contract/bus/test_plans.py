@@ -170,6 +170,22 @@ def test_a_plan_of_a_dead_consumer_is_taken_over() -> None:
     run(body())
 
 
+def test_taking_over_reaches_behind_what_others_still_work_on() -> None:
+    """Idle plans far behind many that are not idle are found in one call, no more than asked for."""
+
+    async def body() -> None:
+        async with running_server() as server, raw(server.url) as other, running_bus(server.url, "one") as one:
+            entry_ids = [await add_plan(other, f"p-{n}") for n in range(60)]
+            await one.read_plans(count=60, wait_ms=0)
+            # The last three count as idle for an hour, by the server's own command for it.
+            await other.call(("XCLAIM", PLANS, GROUP, "one", 0, *entry_ids[-3:], "IDLE", 3_600_000))
+            async with running_bus(server.url, "two") as two:
+                assert ids(await two.reclaim_plans(idle_ms=600_000, count=2)) == ["p-57", "p-58"]
+                assert ids(await two.reclaim_plans(idle_ms=600_000, count=2)) == ["p-59"]
+
+    run(body())
+
+
 def test_backlog_counts_what_waits() -> None:
     """Pending is what was delivered and not acknowledged, lag what was not delivered yet."""
 
