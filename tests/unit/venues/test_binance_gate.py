@@ -14,8 +14,9 @@ from holdfast.domain.reasons import Reason
 from holdfast.domain.sides import OrderType, PositionSide, Side, TimeInForce
 from holdfast.ports.venue import Accepted, NotExecuted, Refused, Unknown
 from holdfast.venues.binance.client import BinanceClient, Security
-from holdfast.venues.binance.limits import Lane, Usage
+from holdfast.venues.binance.limits import Gate, Lane, Usage
 from holdfast.venues.binance.offset import Sample, best_of, sample_of
+from holdfast.venues.binance.reader import BinanceReader
 from holdfast.venues.binance.trader import BinanceTrader, order_params
 from tests.unit.venues.venue_kit import (
     BTC,
@@ -102,6 +103,25 @@ def test_too_many_orders_stops_orders_and_not_cancels() -> None:
             assert isinstance(await trader.submit(permit()), NotExecuted)
             await trader.cancel(BTC, CLIENT_ID)
             assert (venue.count("POST"), venue.count("DELETE")) == (1, 1)
+            await trader.close()
+
+    run(scenario)
+
+
+def test_a_shared_gate_closes_for_every_adapter_of_the_address() -> None:
+    """A ban that one adapter hears of keeps the other from sending too."""
+
+    async def scenario() -> None:
+        async with raw_venue(refusal(418, -1003, "Banned.", "Retry-After: 120")) as venue:
+            clock = SetClock()
+            gate = Gate(clock)
+            reader = BinanceReader(BinanceClient(config(venue.url), clock, gate))
+            trader = BinanceTrader(BinanceClient(config(venue.url), clock, gate))
+            with pytest.raises(VenueUnavailable):
+                await reader.sync_clock()
+            assert isinstance(await trader.submit(permit()), NotExecuted)
+            assert len(venue.requests) == 1
+            await reader.close()
             await trader.close()
 
     run(scenario)

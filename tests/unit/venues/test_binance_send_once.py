@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+import json
 from typing import TYPE_CHECKING
 
 import aiohttp
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from holdfast.ports.venue import Accepted, Cancelled, NotExecuted, Unknown
 from holdfast.venues.binance.client import BinanceClient, Security
@@ -254,5 +257,99 @@ def test_a_permit_whose_window_has_passed_is_not_sent() -> None:
             await trader.close()
             assert isinstance(outcome, NotExecuted)
             assert venue.requests == []
+
+    run(scenario)
+
+
+STRAY = answer(400, b'{"code":-2022,"msg":"ReduceOnly Order is rejected."}')
+
+
+@pytest.mark.parametrize("when", ["with-the-first-answer", "while-idle"])
+def test_a_stray_answer_on_a_kept_connection_is_never_the_orders_answer(when: str) -> None:
+    """An answer that came before the question proves nothing: such a connection carries no order."""
+
+    async def scenario() -> None:
+        strayed = asyncio.Event()
+        posts = 0
+
+        async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+            nonlocal posts
+            while head := await reader.readline():
+                await reader.readuntil(b"\r\n\r\n")
+                posts += head.startswith(b"POST")
+                writer.write(answer(200, ORDER_BODY) if head.startswith(b"POST") else KEPT)
+                if not strayed.is_set():
+                    if when == "while-idle":
+                        await answered.wait()
+                    writer.write(STRAY)
+                    await writer.drain()
+                    strayed.set()
+            writer.close()
+
+        answered = asyncio.Event()
+        server = await asyncio.start_server(serve, "127.0.0.1", 0)
+        url = f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}"
+        trader = BinanceTrader(BinanceClient(config(url), SetClock()))
+        await trader._client.read("GET", "/fapi/v1/time", (), Security.NONE)
+        answered.set()
+        await strayed.wait()
+        await echo_of_loopback()
+        outcome = await trader.submit(permit())
+        sent = posts
+        await trader.close()
+        server.close()
+        if isinstance(outcome, NotExecuted):
+            assert sent == 0
+        else:
+            assert isinstance(outcome, Accepted)
+            assert sent == 1
+
+    run(scenario)
+
+
+async def echo_of_loopback() -> None:
+    """Let a byte go round over loopback, so that what was written before has arrived."""
+
+    async def echo(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        writer.write(await reader.read(1))
+        writer.close()
+
+    server = await asyncio.start_server(echo, "127.0.0.1", 0)
+    reader, writer = await asyncio.open_connection(*server.sockets[0].getsockname()[:2])
+    writer.write(b"x")
+    await reader.read(1)
+    writer.close()
+    server.close()
+
+
+@pytest.mark.parametrize("name", ["symbol", "clientOrderId"])
+def test_an_answer_about_another_order_is_unknown(name: str) -> None:
+    """A 200 whose order is not the one that was sent or cancelled proves nothing about it."""
+
+    async def scenario() -> None:
+        other = answer(200, json.dumps({**json.loads(ORDER_BODY), name: "OTHER"}).encode())
+        async with raw_venue(last=other) as venue:
+            assert isinstance(await submitted(venue, warm=False), Unknown)
+            assert isinstance(await cancelled(venue, warm=False), Unknown)
+
+    run(scenario)
+
+
+@settings(max_examples=60, deadline=None)
+@given(
+    st.one_of(
+        st.binary(min_size=1, max_size=120),
+        st.binary(max_size=60).map(lambda junk: b"HTTP/1.1 200 OK\r\n" + junk + b"\r\n\r\n"),
+        st.binary(max_size=60).map(lambda junk: answer(200, junk, "Content-Encoding: gzip")),
+        st.binary(max_size=60).map(lambda junk: answer(200, junk, "Transfer-Encoding: chunked")),
+    )
+)
+def test_no_bytes_on_the_wire_make_a_submit_raise(junk: bytes) -> None:
+    """Whatever a server writes, the order's fate is Unknown and one request was sent."""
+
+    async def scenario() -> None:
+        async with raw_venue(junk + b"CUT") as venue:
+            assert isinstance(await submitted(venue, warm=False, recv_window_ms=50), Unknown)
+            assert len(venue.requests) == 1
 
     run(scenario)

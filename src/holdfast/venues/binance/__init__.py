@@ -24,6 +24,7 @@ Invariants (repeated by number in tests/unit/venues and tests/contract/venue):
 
 from holdfast.venues.binance.config import BinanceConfig
 from holdfast.venues.binance.keys import ApiKey, ApiSecret
+from holdfast.venues.binance.limits import Gate
 from holdfast.venues.binance.reader import BinanceReader, binance_reader
 from holdfast.venues.binance.trader import BinanceTrader, binance_trader
 
@@ -33,6 +34,7 @@ __all__ = [
     "BinanceConfig",
     "BinanceReader",
     "BinanceTrader",
+    "Gate",
     "binance_reader",
     "binance_trader",
 ]

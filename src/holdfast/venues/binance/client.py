@@ -6,9 +6,10 @@ those characters; a request that the gate blocks does not leave; nothing is ever
 
 from __future__ import annotations
 
+import re
 from enum import Enum
 from typing import TYPE_CHECKING
-from urllib.parse import quote, urlencode
+from urllib.parse import quote
 
 from holdfast.domain.errors import KeysRejected, VenueUnavailable
 from holdfast.venues.binance.addresses import require_addresses
@@ -35,6 +36,9 @@ KEYS_TEXT = (
 )
 
 
+_PLAIN = re.compile(r"[A-Za-z0-9._~-]*")
+
+
 class Security(Enum):
     """What a request must carry."""
 
@@ -46,12 +50,12 @@ class Security(Enum):
 class BinanceClient:
     """One account at one address. Not tied to a loop before its first request."""
 
-    def __init__(self, config: BinanceConfig, clock: Clock) -> None:
+    def __init__(self, config: BinanceConfig, clock: Clock, gate: Gate | None = None) -> None:
         self._config = config
         self._clock = clock
         self._addresses = require_addresses(config.environment, config.rest_url, config.stream_url)
         self._session: aiohttp.ClientSession | None = None
-        self._gate = Gate(clock)
+        self._gate = gate if gate is not None else Gate(clock)
         self._offset_ms: int | None = None
         self._closed = False
 
@@ -172,7 +176,7 @@ class BinanceClient:
         return reply.exchange
 
     def _url(self, path: str, params: Params, security: Security) -> str:
-        query = urlencode(params, safe="", quote_via=quote)
+        query = "&".join(f"{name}={_encoded(value)}" for name, value in params)
         if security is Security.SIGNED:
             query = f"{query}&signature={self._config.secret.sign(query)}"
         return f"{self._addresses.rest_url}{path}?{query}" if query else f"{self._addresses.rest_url}{path}"
@@ -182,3 +186,8 @@ class BinanceClient:
         if security is not Security.NONE:
             headers["X-MBX-APIKEY"] = self._config.api_key.value
         return headers
+
+
+def _encoded(value: str) -> str:
+    """Percent-encode as UTF-8 what is not unreserved (the venue has symbols outside ASCII)."""
+    return value if _PLAIN.fullmatch(value) is not None else quote(value, safe="")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from holdfast.domain.errors import CannotStart
@@ -51,8 +51,8 @@ class BinanceConfig:
     events_max: int = 10_000
     """Stream events kept for a slow consumer; more is a gap."""
     connections_max: int = 64
-    proxy_url: str | None = None
-    """An HTTP proxy, named here or not used: the environment's proxy variables are ignored."""
+    proxy_url: str | None = field(default=None, repr=False)
+    """An HTTP proxy, named here or not used: the environment's proxy variables are ignored. May hold a password."""
 
     def __post_init__(self) -> None:
         """Check the addresses and the bounds."""

@@ -124,7 +124,7 @@ class _Row(
 
 
 class _Account(msgspec.Struct, frozen=True, rename={"cause": "m", "positions": "P"}):
-    cause: str
+    cause: Text
     positions: list[_Row] = []
 
 
@@ -134,7 +134,7 @@ class _AccountUpdate(msgspec.Struct, frozen=True, rename={"venue_ms": "T", "acco
 
 
 class _Leverage(msgspec.Struct, frozen=True, rename={"symbol": "s"}):
-    symbol: str = ""
+    symbol: Text = "the account"
 
 
 class _ConfigUpdate(msgspec.Struct, frozen=True, rename={"leverage": "ac"}):

@@ -49,7 +49,11 @@ class Usage:
 
 
 class Gate:
-    """One for each address and key; it knows what the venue said last about limits."""
+    """What the venue said last about limits.
+
+    Weight and bans count per address of ours: adapters of one process should share one gate, or each has to hear
+    of a ban for itself.
+    """
 
     def __init__(self, clock: Clock) -> None:
         self._clock = clock

@@ -37,7 +37,7 @@ if TYPE_CHECKING:
     from holdfast.ports.venue import TradeCursor, VenueReader
     from holdfast.venues.binance.client import Params
     from holdfast.venues.binance.config import BinanceConfig
-    from holdfast.venues.binance.limits import Usage
+    from holdfast.venues.binance.limits import Gate, Usage
 
 ORDER_PATH = "/fapi/v1/order"
 
@@ -133,6 +133,6 @@ class BinanceReader:
         return report
 
 
-def binance_reader(config: BinanceConfig, clock: Clock) -> VenueReader:
-    """Build a reader. Raises CannotStart for addresses that the environment does not allow."""
-    return BinanceReader(BinanceClient(config, clock))
+def binance_reader(config: BinanceConfig, clock: Clock, gate: Gate | None = None) -> VenueReader:
+    """Build a reader. A `gate` may be shared with other adapters of the same machine address."""
+    return BinanceReader(BinanceClient(config, clock, gate))

@@ -22,8 +22,10 @@ import aiohttp
 from holdfast.domain.errors import HoldfastError, Unclassified, VenueUnavailable
 from holdfast.ports.venue import StreamAlive, StreamGap, StreamUp
 from holdfast.venues.binance.client import Security
+from holdfast.venues.binance.exchange import Answer
 from holdfast.venues.binance.frames import Ignored, KeyExpired, decode_frame
 from holdfast.venues.binance.transport import describe
+from holdfast.venues.binance.waiting import STATUS_BANNED, STATUS_LIMITED, wait_ms
 from holdfast.venues.binance.wire import decode_listen_key
 
 if TYPE_CHECKING:
@@ -159,8 +161,16 @@ class BinanceStream:
                     timeout=aiohttp.ClientWSTimeout(ws_close=CLOSE_SECONDS),
                 )
         except (aiohttp.ClientError, OSError) as error:
+            pause_ms = self._handshake_pause_ms(error)
             # `from None`: the cause's text may hold the address, and with it the listen key
-            raise VenueUnavailable(f"the stream cannot be opened: {describe(error)}") from None
+            raise VenueUnavailable(f"the stream cannot be opened: {describe(error)}", pause_ms) from None
+
+    def _handshake_pause_ms(self, error: Exception) -> int | None:
+        """How long the venue wants no handshake; None if it did not speak of a limit."""
+        if not isinstance(error, aiohttp.WSServerHandshakeError) or error.status not in (STATUS_LIMITED, STATUS_BANNED):
+            return None
+        retry_after = error.headers.get("Retry-After") if error.headers is not None else None
+        return wait_ms(Answer(error.status, b"", retry_after), self._client.venue_now_ms())
 
     async def _watch(self, socket: Socket) -> None:
         """One connection until its loss; always ends with an exception."""

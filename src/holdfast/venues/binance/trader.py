@@ -15,7 +15,7 @@ from holdfast.domain.amounts import format_amount
 from holdfast.domain.errors import VenueUnavailable
 from holdfast.domain.reasons import Reason
 from holdfast.domain.sides import OrderType, PositionSide, Side
-from holdfast.ports.venue import NotExecuted, Refused, Unknown
+from holdfast.ports.venue import Accepted, Cancelled, NotExecuted, Refused, Unknown
 from holdfast.venues.binance.classify import RESEND_MS, classify_cancel, classify_submit, is_clock_fault
 from holdfast.venues.binance.client import BinanceClient, Security
 from holdfast.venues.binance.limits import Lane
@@ -23,12 +23,14 @@ from holdfast.venues.binance.reader import ORDER_PATH, BinanceReader
 
 if TYPE_CHECKING:
     from holdfast.domain.names import ClientOrderId, Symbol
+    from holdfast.domain.order import OrderReport
     from holdfast.domain.permit import Permit
     from holdfast.ports.clock import Clock
     from holdfast.ports.venue import CancelOutcome, SubmitOutcome, VenueTrader
     from holdfast.venues.binance.client import Params
     from holdfast.venues.binance.config import BinanceConfig
     from holdfast.venues.binance.exchange import Exchange
+    from holdfast.venues.binance.limits import Gate
 
 _CLIENT_ORDER_ID = re.compile(r"[A-Za-z0-9._-]{1,36}")
 """Inside the venue's own rule; without `:` and `/`, which are signed in two different ways."""
@@ -50,6 +52,8 @@ class BinanceTrader(BinanceReader):
         timeout_ms = permit.recv_window_ms + self._client.config.send_margin_ms
         exchange = await self._send("POST", order_params(permit), Lane.ORDER, timeout_ms)
         outcome = classify_submit(exchange, self._client.venue_now_ms())
+        if isinstance(outcome, Accepted) and not _is_about(outcome.report, permit.leg.symbol, permit.client_order_id):
+            return Unknown("answered 200 about another order")
         if isinstance(outcome, NotExecuted) and is_clock_fault(exchange):
             return replace(outcome, text=f"{outcome.text}; {await self._resync()}")
         return outcome
@@ -65,6 +69,8 @@ class BinanceTrader(BinanceReader):
         )
         exchange = await self._send("DELETE", params, Lane.CANCEL, config.read_timeout_ms)
         outcome = classify_cancel(exchange, self._client.venue_now_ms())
+        if isinstance(outcome, Cancelled) and not _is_about(outcome.report, symbol, client_order_id):
+            return Unknown("answered 200 about another order")
         if isinstance(outcome, Unknown) and is_clock_fault(exchange):
             return replace(outcome, text=f"{outcome.text}; {await self._resync()}")
         return outcome
@@ -95,6 +101,11 @@ def local_refusal(permit: Permit) -> Refused | None:
     return None
 
 
+def _is_about(report: OrderReport, symbol: Symbol, client_order_id: ClientOrderId) -> bool:
+    """Tell whether an answer is about the order that was asked for: a kept connection may carry a stray one."""
+    return report.symbol == symbol and report.client_order_id == client_order_id
+
+
 def order_params(permit: Permit) -> Params:
     """The permit as the venue's parameters, in the order in which they are signed and sent."""
     params = [("symbol", str(permit.leg.symbol)), ("side", permit.side.value)]
@@ -114,6 +125,6 @@ def order_params(permit: Permit) -> Params:
     )
 
 
-def binance_trader(config: BinanceConfig, clock: Clock) -> VenueTrader:
-    """Build a trader. Raises CannotStart for addresses that the environment does not allow."""
-    return BinanceTrader(BinanceClient(config, clock))
+def binance_trader(config: BinanceConfig, clock: Clock, gate: Gate | None = None) -> VenueTrader:
+    """Build a trader. A `gate` may be shared with other adapters of the same machine address."""
+    return BinanceTrader(BinanceClient(config, clock, gate))

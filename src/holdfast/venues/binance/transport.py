@@ -5,6 +5,8 @@ of its own exceptions around the whole middleware chain. Our middleware turns ev
 it does not catch: that is the public way to switch the repeat off, and tests/unit/venues/test_send_once.py counts
 requests on a raw socket to prove it for POST, DELETE, PUT and GET.
 
+A kept connection on which something unasked arrived is not used (`_CleanRequest`).
+
 How far a request got: aiohttp calls `on_request_headers_sent` before the first byte of the request is handed to
 the connection (after the connection stands, TLS included). Not called: not one byte was written. Called: anything
 may have happened.
@@ -25,6 +27,7 @@ from holdfast.venues.binance.exchange import Answer, NoAnswer, Reach
 if TYPE_CHECKING:
     from types import SimpleNamespace
 
+    from aiohttp.connector import Connection
     from multidict import CIMultiDictProxy
 
 BODY_BYTES_MAX = 32 * 1024 * 1024
@@ -59,6 +62,19 @@ async def _never_repeat(request: aiohttp.ClientRequest, handler: aiohttp.ClientH
         raise VenueUnavailable(describe(error)) from None
 
 
+class _CleanRequest(aiohttp.ClientRequest):
+    """A request that refuses a connection on which an answer already waits.
+
+    aiohttp keeps what a server sends on an idle connection and hands it to the next request as its answer: a stray
+    refusal would prove that an order was not executed which had not even been read.
+    """
+
+    async def send(self, conn: Connection) -> aiohttp.ClientResponse:
+        if conn.protocol is None or conn.protocol.should_close:
+            raise VenueUnavailable("the kept connection was not clean")
+        return await super().send(conn)
+
+
 async def _note_written(
     _session: aiohttp.ClientSession, context: SimpleNamespace, _params: aiohttp.TraceRequestHeadersSentParams
 ) -> None:
@@ -74,6 +90,7 @@ def new_session(connections_max: int) -> aiohttp.ClientSession:
     return aiohttp.ClientSession(
         connector=aiohttp.TCPConnector(limit=connections_max, ttl_dns_cache=DNS_SECONDS),
         cookie_jar=aiohttp.DummyCookieJar(),
+        request_class=_CleanRequest,
         headers={"Accept-Encoding": "identity", "User-Agent": "holdfast"},
         trust_env=False,
         middlewares=(_never_repeat,),

@@ -30,6 +30,9 @@ MS_MAX = 10**14
 """No time the venue can mean lies beyond it (year 5138)."""
 NUMBER_MAX = 2**63 - 1
 TEXT_CHARS_MAX = 64
+WORD_CHARS_MAX = 1_000
+"""A longer text is not the venue's."""
+FAULT_CHARS_MAX = 200
 
 Millis = Annotated[int, msgspec.Meta(ge=0, le=MS_MAX)]
 Number = Annotated[int, msgspec.Meta(ge=0, le=NUMBER_MAX)]
@@ -44,7 +47,7 @@ class VenueWord(msgspec.Struct, frozen=True, rename="camel"):
     """An error body: `{"code":-1121,"msg":"Invalid symbol."}`."""
 
     code: int
-    msg: str
+    msg: Annotated[str, msgspec.Meta(max_length=WORD_CHARS_MAX)]
 
 
 class _Time(msgspec.Struct, frozen=True, rename="camel"):
@@ -240,4 +243,5 @@ def _report(row: _Order) -> OrderReport:
 
 def _fault(error: Exception) -> str:
     """The codec's own sentence (it names paths and types, not contents), else the kind of error."""
-    return str(error) if isinstance(error, msgspec.MsgspecError) else type(error).__name__
+    text = str(error) if isinstance(error, msgspec.MsgspecError) else type(error).__name__
+    return text[:FAULT_CHARS_MAX]
