@@ -173,7 +173,8 @@ class OrderReport:
         if not self.status.is_final:
             return OrderState.OPEN
         if self.executed_qty <= ZERO:
-            return OrderState.NOT_FILLED
+            # FILLED with nothing executed contradicts itself: it proves that the order is there, and is asked again
+            return OrderState.OPEN if self.status is VenueOrderStatus.FILLED else OrderState.NOT_FILLED
         if self.status is VenueOrderStatus.FILLED:
             return OrderState.FILLED
         return OrderState.PARTIAL

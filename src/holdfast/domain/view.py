@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from holdfast.domain.amounts import ZERO
+from holdfast.domain.errors import Unclassified
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -56,8 +57,13 @@ class AccountView:
     source: Source
 
     def of(self, leg: Leg) -> PositionView:
-        """The leg's view: the row, or flat if the complete answer omits it."""
+        """The leg's view: the row, or flat if the complete answer omits it.
+
+        Raises Unclassified for a leg that the answer does not speak of: another account's, another symbol's.
+        """
         row = self.positions.get(leg)
         if row is not None:
             return row
+        if leg.account != self.account or self.symbol not in {None, leg.symbol}:
+            raise Unclassified(f"an answer about {self.account} {self.symbol} says nothing of {leg.account} {leg.key}")
         return PositionView(leg, ZERO, self.absent_as_of_ms, self.read_ms, self.source)

@@ -17,6 +17,7 @@ from holdfast.services.moves import Written, alert_person
 
 if TYPE_CHECKING:
     from holdfast.domain.hold import Hold
+    from holdfast.domain.names import HoldId
     from holdfast.domain.operator import Alert
     from holdfast.ports.alerts import Alerts
     from holdfast.ports.journal import AccountState, Reads, Tx
@@ -75,10 +76,10 @@ class Alerting:
     async def _watch(self) -> None:
         context = self._context
 
-        def read(reads: Reads) -> tuple[AccountState, tuple[Hold, ...], dict[str, Alert | None], int]:
+        def read(reads: Reads) -> tuple[AccountState, tuple[Hold, ...], dict[HoldId, Alert | None], int]:
             holds = reads.open_holds(None)
             alerts = {hold.hold_id: reads.alert_of_hold(hold.hold_id) for hold in holds}
-            return reads.account(), holds, {**alerts}, reads.now_ms()
+            return reads.account(), holds, alerts, reads.now_ms()
 
         state, holds, alerts, now_ms = await context.journal.query(context.account, read)
         context.metrics.stamp_age(context.account, now_ms - state.stamp_ms if state.stamp_ms is not None else None)

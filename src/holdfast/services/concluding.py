@@ -140,7 +140,10 @@ def _end_close(tx: Tx, order: Order, limits: Limits, now_ms: int) -> list[Journa
     if close is not None and close.state.is_unfinished:
         tx.put_close(replace(close, state=CloseState.DONE))
     body = {"state": order.state.value, "executed_qty": format_amount(order.executed_qty)}
-    entry = Entry(EntryKind.CLOSE_DONE, order.leg.account, order.leg.symbol, order.hold_id, order.plan_id, {**body})
+    kind = EntryKind.CLOSE_DONE if order.decision is Decision.RECONCILE_CLOSE else EntryKind.OPERATOR_CLOSE_DONE
+    if order.executed_qty == ZERO:
+        kind = EntryKind.CLOSE_FAILED
+    entry = Entry(kind, order.leg.account, order.leg.symbol, order.hold_id, order.plan_id, {**body})
     journaled = [tx.append(entry)]
     hold = tx.hold(order.hold_id) if order.hold_id is not None else None
     if hold is None or not hold.is_open or order.decision is not Decision.RECONCILE_CLOSE:

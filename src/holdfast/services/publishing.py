@@ -51,6 +51,8 @@ EVENT_KINDS = frozenset(
         EntryKind.CLOSE_CLAIMED,
         EntryKind.CLOSE_REFUSED,
         EntryKind.CLOSE_DONE,
+        EntryKind.CLOSE_FAILED,
+        EntryKind.OPERATOR_CLOSE_DONE,
         EntryKind.MANUAL_REQUIRED,
         EntryKind.ADOPTED,
         EntryKind.APPROVED,
@@ -76,6 +78,7 @@ class Publisher:
         self._published: list[PlanId] = []
         self._attached: dict[str, list[str]] = {}
         self._work = asyncio.Event()
+        self._checked_ns = 0
 
     # --- what the services hand over; nothing here waits ------------------------------------------------
 
@@ -221,14 +224,22 @@ class Publisher:
             urgent.clear()
             symbols = knocks.take_now()
             try:
-                if await self._bus.ensure_ready():
-                    self._copies.forget()
-                    self._context.log.info("bus_filled", account=self._context.account)
+                await self._check_bus()
                 await self._bus.publish_copies(await self._copies.changed(symbols))
                 failures = 0
-            except BusUnavailable as error:
+            except (BusUnavailable, JournalBusy) as error:
                 failures += 1
                 self._copies.forget()
                 if failures == 1:
-                    self._context.log.warning("bus_unavailable", account=self._context.account, detail=str(error))
+                    self._context.log.warning("copies_wait", account=self._context.account, detail=str(error))
                 await asyncio.sleep(RETRY_MS / 1000)
+
+    async def _check_bus(self) -> None:
+        """Ask now and then whether the bus still is the one that was filled; if not, fill it again."""
+        now_ns = self._context.clock.monotonic_ns()
+        if now_ns - self._checked_ns < CHECK_MS * 1_000_000:
+            return
+        if await self._bus.ensure_ready():
+            self._copies.forget()
+            self._context.log.info("bus_filled", account=self._context.account)
+        self._checked_ns = now_ns

@@ -267,9 +267,12 @@ class Requests:
             except BusUnavailable:
                 continue  # permits are denied meanwhile by their own reading of the bus
             for symbol, value in values.items():
-                known = await context.journal.query(context.account, lambda reads, v=value: reads.hold(HoldId(v)))
-                if known is None:
+                if not await self._is_journaled(HoldId(value)):
                     await self._import(symbol, value)
+
+    async def _is_journaled(self, hold_id: HoldId) -> bool:
+        hold = await self._context.journal.query(self._context.account, lambda reads: reads.hold(hold_id))
+        return hold is not None
 
     async def _import(self, symbol: Symbol, value: str) -> None:
         sides = {PositionMode.ONE_WAY: PositionSide.BOTH, PositionMode.HEDGE: PositionSide.LONG}
