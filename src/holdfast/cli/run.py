@@ -55,7 +55,7 @@ def _announce(started: "Started") -> None:
     lines.append(f"  metrics  {started.metrics_url}/metrics")
     if not started.has_alerts:
         lines.append(
-            "  alerts   NONE CONFIGURED: nobody is told when a hold waits for a person ([alerts] in the settings)"
+            "  alerts   NONE: nobody is told when a hold waits for a person (see [alerts] in the settings)"
         )
     sys.stdout.write("\n".join(lines) + "\n")
     sys.stdout.flush()
