@@ -172,13 +172,15 @@ class Hub:
         """Serve one stream connection until it ends."""
         # The venue pings every 3 minutes and gives 10 for the pong; aiohttp gives half the interval.
         ws = web.WebSocketResponse(heartbeat=PING_S, timeout=CLOSE_WAIT_S)
-        await ws.prepare(request)
         socket = Socket(ws, scope, named)
+        # Subscribed before the handshake is answered: who sees the connection open misses nothing from then on.
+        for name, wanted in _topics(topic, query):
+            self.subscribe(socket, name, wanted)
         self.sockets.add(socket)
-        writer = asyncio.create_task(socket.write(), name="sim stream writer")
+        writer: asyncio.Task[None] | None = None
         try:
-            for name, wanted in _topics(topic, query):
-                self.subscribe(socket, name, wanted)
+            await ws.prepare(request)
+            writer = asyncio.create_task(socket.write(), name="sim stream writer")
             async for message in ws:
                 if message.type is WSMsgType.TEXT:
                     self._on_message(socket, message.data)
@@ -186,8 +188,9 @@ class Hub:
             self.sockets.discard(socket)
             for name in list(socket.topics):
                 self.unsubscribe(socket, name)
-            writer.cancel()
-            await asyncio.gather(writer, return_exceptions=True)
+            if writer is not None:
+                writer.cancel()
+                await asyncio.gather(writer, return_exceptions=True)
         return ws
 
     def _on_message(self, socket: Socket, text: str) -> None:
