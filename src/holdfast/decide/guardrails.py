@@ -12,15 +12,16 @@ it only names a close, and the journal's own copy is what is judged and sent.
     | quantity         | quantity <= 0 or off the step                                    | bad_qty, qty_off_step |
     | journaled        | the journal has no such close                                    | close_not_journaled   |
     | differs          | a field of the message differs from the journal                  | close_differs_...     |
-    | unclaimed        | the journal's close is not PLANNED or claimed for this very try  | close_superseded      |
-    | expired          | its life is over                                                 | close_expired         |
-    | switched_on      | RECONCILE_CLOSE is switched off                                  | closes_switched_off   |
+    | unclaimed        | the journal's close is not PLANNED                               | close_superseded      |
+    | expired          | its life is over, or begins in the future                        | close_expired         |
+    | approval         | OPERATOR: no journaled approval with a name and a reason         | close_not_approved    |
+    | switched_on      | RECONCILE: RECONCILE_CLOSE is switched off                       | closes_switched_off   |
     | hold             | RECONCILE: its hold is not open                                  | close_hold_not_open   |
     | symbol           | RECONCILE: leg is not the hold's                                 | close_symbol_not_held |
-    | approval         | OPERATOR: no journaled approval with a name and a reason         | close_not_approved    |
     | halted           | RECONCILE: trading is HALTED                                     | halted                |
     | trading          | the venue does not trade the symbol                              | symbol_not_trading    |
-    | fresh            | no fresh position, too old a read, or older than our last fill   | close_position_stale  |
+    | fresh            | no fresh position or ledger of the leg, too old a read, or older than our last fill; | |
+    |                  | RECONCILE: or as old as it: equal milliseconds accuse nobody     | close_position_stale  |
     | flat             | the position is flat                                             | close_position_flat   |
     | flipped          | its sign is not the planned one                                  | close_position_flipped |
     | exposure         | quantity above the position                                      | close_above_exposure  |
@@ -31,7 +32,7 @@ it only names a close, and the journal's own copy is what is judged and sent.
     | other_close      | another close of the leg is unfinished                           | close_other_close_... |
     | attempts         | RECONCILE: close_attempts_max closes brought no progress         | close_attempts_spent  |
     | backoff          | RECONCILE: the next attempt is not due yet                       | close_backing_off     |
-    | notional         | above close_notional_max (or what a person approved), or unknown | close_notional_...    |
+    | notional         | RECONCILE: above close_notional_max and an approval, or unknown  | close_notional_...    |
 
 Invariants I1, I2, I3, I5. Real checks, never `assert`: that vanishes under -O. Source: DESIGN §6.
 """
@@ -198,7 +199,7 @@ def _message(plan: Plan, instrument: Instrument | None) -> Refusal | None:
 def _authority(facts: CloseFacts, close: Close) -> Refusal | None:
     if close.state is not CloseState.PLANNED:
         return _no("unclaimed", Reason.SUPERSEDED, f"the close is {close.state.value}")
-    if facts.now_ms > close.expires_ms:
+    if not close.created_ms <= facts.now_ms <= close.expires_ms:
         return _no("expired", Reason.EXPIRED, f"it expired {facts.now_ms - close.expires_ms} ms ago")
     if not _is_reconcile(facts):
         approval = close.approval
@@ -226,13 +227,15 @@ def _position(facts: CloseFacts, close: Close) -> Refusal | None:
     if facts.instrument is not None and not facts.instrument.is_trading:
         return _no("trading", Reason.SYMBOL_NOT_TRADING, f"{close.leg.symbol} is {facts.instrument.status}")
     position = facts.position
-    if position is None or position.leg != close.leg:
+    if position is None or position.leg != close.leg or facts.ledger.leg != close.leg:
         return _no("fresh", Reason.POSITION_STALE, "the position could not be read")
     age = facts.now_ms - position.read_ms
     if not 0 <= age <= facts.limits.input_age_ms_max:
         return _no("fresh", Reason.POSITION_STALE, f"the position was read {age} ms ago")
     if position.as_of_ms < facts.ledger.last_fill_ms:
         return _no("fresh", Reason.POSITION_STALE, "the venue showed a position older than our last fill")
+    if _is_reconcile(facts) and position.as_of_ms == facts.ledger.last_fill_ms:
+        return _no("fresh", Reason.POSITION_STALE, "the position is of our last fill's millisecond, and may lack it")
     if position.amt == ZERO:
         return _no("flat", Reason.POSITION_FLAT, "the position is flat")
     if sign_of(position.amt) == close.side.sign:
@@ -276,7 +279,7 @@ def _bounds(facts: CloseFacts, close: Close) -> Refusal | None:
     if not _is_reconcile(facts):
         return None
     mark = facts.position.mark_price if facts.position is not None else None
-    if mark is None:
+    if mark is None or mark <= ZERO:
         return _no("notional", Reason.ABOVE_CLOSE_NOTIONAL, "no mark price bounds the notional")
     if close.qty * mark > allowed:
         return _no("notional", Reason.ABOVE_CLOSE_NOTIONAL, f"more than {format_amount(allowed)}")
