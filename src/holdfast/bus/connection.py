@@ -80,7 +80,7 @@ class _Socket(Protocol):
 
     async def disconnect(self, nowait: bool = ...) -> None: ...  # noqa: FBT001 - their signature
 
-    async def send_packed_command(self, command: Iterable[bytes], check_health: bool = ...) -> None: ...  # noqa: FBT001 - theirs
+    async def send_packed_command(self, command: Iterable[bytes], check_health: bool = ...) -> None: ...  # noqa: FBT001 - their signature
 
     async def read_response(self) -> object: ...
 

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, cast
 import pytest
 
 from holdfast.bus.keys import GROUP
+from holdfast.bus.valkey import ValkeyBus
 from holdfast.domain.errors import BusUnavailable
 from holdfast.domain.reasons import Reason
 from holdfast.ports.bus import Backlog, Bus
@@ -133,7 +134,7 @@ def test_a_lost_group_delivers_what_stands_on_the_stream_again() -> None:
 
 
 def test_readiness_tells_whether_all_must_be_published_again() -> None:
-    """True on an instance's first call, after FLUSHALL and for each consumer of its own; False in between."""
+    """True after FLUSHALL, to each consumer once; False in between, whatever another consumer was told."""
 
     async def body() -> None:
         async with running_server() as server, raw(server.url) as other, running_bus(server.url, "one") as one:
@@ -145,6 +146,20 @@ def test_readiness_tells_whether_all_must_be_published_again() -> None:
                 assert await two.ensure_ready() is True
                 assert await one.ensure_ready() is True
                 assert await one.ensure_ready() is False
+
+    run(body())
+
+
+def test_a_new_instance_publishes_again_what_its_predecessor_may_not_have() -> None:
+    """The first call of every instance is True, under a name that was used before too."""
+
+    async def body() -> None:
+        async with running_server() as server:
+            for _ in range(2):
+                bus = ValkeyBus(server.url, "one")
+                assert await bus.ensure_ready() is True
+                assert await bus.ensure_ready() is False
+                await bus.close()
 
     run(body())
 

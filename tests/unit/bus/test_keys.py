@@ -43,3 +43,11 @@ def test_a_bad_address_is_refused_without_being_repeated(url: str) -> None:
     with pytest.raises(CannotStart) as caught:
         BusConnection(url, "test")
     assert "sesame" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    "url", ["redis://h:1/0", "rediss://user:pw@h:1/2", "unix:///run/valkey.sock?db=1", "redis://h"]
+)
+def test_every_kind_of_address_is_read(url: str) -> None:
+    """Plain, TLS and Unix socket addresses are accepted; nothing is connected yet."""
+    BusConnection(url, "test")
