@@ -22,7 +22,7 @@ STOPPED = 1
 def run(
     settings: Annotated[Path, typer.Option(help="The settings file.")] = Path("holdfast.toml"),
     service: Annotated[str, typer.Option(help="reconcile or apply alone; both when left out.")] = "",
-    json: Annotated[bool, typer.Option("--json", help="Print one JSON line when everything runs.")] = False,  # noqa: FBT002 - a flag
+    json: Annotated[bool, typer.Option("--json", help="Print one JSON line when everything runs.")] = False,  # noqa: FBT002 - a flag of the command line
 ) -> None:
     """Run reconcile and apply until stopped."""
     import uvloop  # noqa: PLC0415 - heavy: loaded for this command only

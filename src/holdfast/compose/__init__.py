@@ -1,0 +1,15 @@
+"""The one place where the graph of objects is built: settings in, running services out.
+
+    process   journal, bus, telemetry, every account; run until one of them ends
+    account   one account's venue adapters and services
+    world     what all accounts of a process share
+
+Start, in this order, each with a message that says what to do when it fails: data folder, bus, journal, then for each
+account the venue's clock, mode, rules and prices; only then leases and tasks. Nothing is traded before all of it
+worked. The end of any task ends the process: a machine's supervisor starts it again, which is safe at any time.
+"""
+
+from holdfast.compose.process import run
+from holdfast.compose.world import BOTH, ServiceName, Started
+
+__all__ = ["BOTH", "ServiceName", "Started", "run"]

@@ -1,0 +1,202 @@
+"""One account: its venue adapters, their first contact with the venue, and its services as jobs."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from holdfast.bus.valkey import ValkeyBus
+from holdfast.domain.entry import EntryKind
+from holdfast.domain.errors import CannotStart, KeysRejected, VenueUnavailable
+from holdfast.services.alerting import Alerting
+from holdfast.services.closing import Closer
+from holdfast.services.context import Context, Lease, Rules, Wakes
+from holdfast.services.execute import Executor
+from holdfast.services.feed import Feed
+from holdfast.services.fills import Fills
+from holdfast.services.holds import BusHolds
+from holdfast.services.intake import Intake
+from holdfast.services.knocks import Knocks
+from holdfast.services.operator_close import OperatorClose
+from holdfast.services.picture import Picture
+from holdfast.services.publishing import Publisher
+from holdfast.services.reconcile import Reconciler
+from holdfast.services.requests import Requests
+from holdfast.services.resolving import Resolver
+from holdfast.services.sending import Sender
+from holdfast.services.supervisor import acquire_lease, keep_lease, keep_rules, read_marks, run_tasks
+from holdfast.settings import KeyUse
+from holdfast.venues.binance import ApiKey, ApiSecret, BinanceConfig, binance_reader, binance_trader
+from holdfast.venues.binance.addresses import Environment as VenueEnvironment
+
+if TYPE_CHECKING:
+    import contextlib
+
+    from holdfast.domain.names import AccountId, ClientOrderId
+    from holdfast.ports.bus import Bus
+    from holdfast.ports.venue import VenueReader, VenueTrader
+    from holdfast.services.supervisor import Task
+
+
+from holdfast.compose.world import Job, ServiceName, World
+
+_ENVIRONMENTS = {"live": VenueEnvironment.LIVE, "demo": VenueEnvironment.DEMO, "sim": VenueEnvironment.CUSTOM}
+
+
+def _venue_config(world: World, account: AccountId, use: KeyUse) -> BinanceConfig:
+    venue, keys = world.settings.venue, world.settings.keys(account, use)
+    limits = world.settings.limits(account)
+    secret = keys.secret.get_secret_value()
+    world.redactor.add(secret)
+    world.redactor.add(keys.key.get_secret_value())
+    return BinanceConfig(
+        account=account,
+        rest_url=venue.rest_url,
+        stream_url=venue.stream_url,
+        api_key=ApiKey(keys.key.get_secret_value()),
+        secret=ApiSecret(secret),
+        position_mode=world.settings.position_mode(account),
+        environment=_ENVIRONMENTS[venue.environment.value],
+        rest_lag_ms=limits.settle_ms_max,
+        probe_ms=limits.stamp_ms,
+    )
+
+
+async def _first_contact(world: World, reader: VenueReader, context: Context) -> None:
+    """Prove that the venue answers, takes the keys, and keeps positions as the settings say."""
+    account, rules, address = context.account, context.rules, world.settings.venue.rest_url
+    try:
+        await reader.sync_clock()
+        mode = await reader.position_mode()
+        rules.instruments = await reader.instruments()
+        await read_marks(context, reader)
+    except VenueUnavailable as error:
+        raise CannotStart(
+            f"account {account}: the exchange at {address} gave no usable answer ({error}); "
+            "check venue.rest_url and the network, nothing was traded"
+        ) from error
+    except KeysRejected as error:
+        raise CannotStart(
+            f"account {account}: the exchange at {address} refuses the key ({error}); "
+            "check key, secret, permissions and IP list, nothing was traded"
+        ) from error
+    expected = world.settings.position_mode(account)
+    if mode is not expected:
+        raise CannotStart(
+            f"account {account} is in {mode.value} mode at the exchange, position_mode says {expected.value}: "
+            "set one to the other"
+        )
+
+
+async def build_account(world: World, account: AccountId, stack: contextlib.AsyncExitStack) -> list[Job]:
+    """Build one account's services; their first contact with the venue is made here."""
+    prefix = world.settings.bus_prefix(account)
+    bus = ValkeyBus(world.bus_url, world.owner, prefix)
+    stack.push_async_callback(bus.close)
+    wakes, rules, picture = Wakes(), Rules(), Picture()
+    known = world.settings.limits(account).symbols
+    jobs: list[Job] = []
+    feed: Feed | None = None
+    if ServiceName.RECONCILE in world.services:
+        context = _context(world, account, ServiceName.RECONCILE, wakes, rules)
+        reader = binance_reader(_venue_config(world, account, KeyUse.READ), world.clock)
+        stack.push_async_callback(reader.close)
+        await _first_contact(world, reader, context)
+        feed = Feed(context, reader, picture)
+        world.feeds[account] = feed
+        jobs.append(_reconcile_job(world, context, reader, feed, picture, bus))
+    if ServiceName.APPLY in world.services:
+        context = _context(world, account, ServiceName.APPLY, wakes, rules)
+        trader = binance_trader(_venue_config(world, account, KeyUse.TRADE), world.clock)
+        stack.push_async_callback(trader.close)
+        await _first_contact(world, trader, context)
+        jobs.append(_apply_job(world, context, trader, feed, bus))
+    missing = sorted(known - set(rules.instruments))
+    if missing:
+        raise CannotStart(f"account {account}: the exchange lists no {', '.join(missing)}; correct `symbols`")
+    return jobs
+
+
+def _context(world: World, account: AccountId, service: ServiceName, wakes: Wakes, rules: Rules) -> Context:
+    return Context(
+        account=account,
+        service=service.value,
+        limits=world.settings.limits(account),
+        journal=world.journal,
+        clock=world.clock,
+        metrics=world.metrics,
+        log=world.log.bind(service=service.value),
+        wakes=wakes,
+        rules=rules,
+        lease=Lease(),
+        emit=lambda _entries: None,
+    )
+
+
+def _reconcile_job(  # noqa: PLR0917 - the parts it joins, each named
+    world: World, context: Context, reader: VenueReader, feed: Feed, picture: Picture, bus: Bus
+) -> Job:
+    mode = world.settings.position_mode(context.account)
+    publisher = Publisher(context, bus, picture)
+    context.emit = publisher.emit
+    reconciler = Reconciler(context, reader, feed, picture, publisher.plan_closes, mode)
+    feed.listen(reconciler)
+    requests = Requests(context, reader, picture, bus, mode)
+    alerting = Alerting(context, world.alerts)
+
+    async def job() -> None:
+        await acquire_lease(context, world.owner)
+        tasks: list[Task] = [
+            ("lease", lambda: keep_lease(context)),
+            ("stream", feed.run_stream),
+            ("views", feed.run_views),
+            ("evaluate", reconciler.run),
+            ("rules", lambda: keep_rules(context, reader)),
+            ("streams", publisher.run_streams),
+            ("marks", publisher.run_marks),
+            ("copies", publisher.run_copies),
+            ("requests", requests.run),
+            ("imports", requests.run_imports),
+            ("alerts", alerting.run),
+        ]
+        await run_tasks(context, tasks)
+
+    return job
+
+
+def _apply_job(world: World, context: Context, trader: VenueTrader, shared: Feed | None, bus: Bus) -> Job:
+    resolve: Knocks[ClientOrderId] = Knocks()
+    fills = Fills(resolve)
+    feed = shared if shared is not None else Feed(context, trader, Picture())
+    feed.listen(fills)
+    publisher = Publisher(context, bus, None)
+    context.emit = publisher.emit
+    holds = BusHolds(context, bus)
+    sender = Sender(context, trader, fills, resolve)
+    executor = Executor(context, trader, sender, publisher, holds)
+    closer = Closer(context, trader, sender, publisher)
+    resolver = Resolver(context, trader, sender, fills, publisher, resolve)
+    operator = OperatorClose(context, trader, closer)
+
+    async def job() -> None:
+        await acquire_lease(context, world.owner)
+        count = await world.journal.query(context.account, lambda reads: reads.count_entries(EntryKind.CLOSE_DONE))
+        context.metrics.closes_before(count)
+        await resolver.take_over()
+        intake = Intake(context, bus, executor, closer, publisher, holds)
+        tasks: list[Task] = [
+            ("lease", lambda: keep_lease(context)),
+            ("plans", intake.run_plans),
+            ("closes", intake.run_closes),
+            ("resolver", resolver.run),
+            ("operator closes", operator.run),
+            ("streams", publisher.run_streams),
+            ("marks", publisher.run_marks),
+        ]
+        if shared is None:
+            tasks += [
+                ("stream", feed.run_stream),
+                ("rules", lambda: keep_rules(context, trader)),
+            ]
+        await run_tasks(context, tasks)
+
+    return job

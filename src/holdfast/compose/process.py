@@ -1,0 +1,155 @@
+"""One process: bus, journal, alerts, telemetry and every account, until a signal or the end of any of them."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import signal
+import sys
+from typing import TYPE_CHECKING
+
+from holdfast.bus.embedded import EmbeddedServer
+from holdfast.clock import SystemClock
+from holdfast.domain.errors import BusUnavailable, CannotStart
+from holdfast.journal import open_journal
+from holdfast.telemetry.alerts import AppriseAlerts
+from holdfast.telemetry.log import open_log
+from holdfast.telemetry.metrics import PrometheusMetrics
+from holdfast.telemetry.redact import Redactor
+from holdfast.telemetry.serve import Health, TelemetryServer
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from holdfast.settings import Settings
+
+
+from holdfast.compose.account import build_account
+from holdfast.compose.world import BOTH, Job, ServiceName, Started, World
+
+
+async def run(settings: Settings, services: tuple[ServiceName, ...], announce: Callable[[Started], None]) -> None:
+    """Run until SIGTERM or SIGINT (returns) or until a task ends (raises why).
+
+    `announce` is called once, when everything has started. Raises CannotStart for whatever keeps it from starting.
+    """
+    stop = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, stop.set)
+    work = asyncio.ensure_future(_run_world(settings, services, announce))
+    stopped = asyncio.ensure_future(stop.wait())
+    try:
+        await asyncio.wait({work, stopped}, return_when=asyncio.FIRST_COMPLETED)
+        if not work.done():
+            work.cancel()
+            with contextlib.suppress(asyncio.CancelledError):
+                await work
+            return
+        work.result()
+    finally:
+        stopped.cancel()
+        for number in (signal.SIGTERM, signal.SIGINT):
+            loop.remove_signal_handler(number)
+
+
+async def _run_world(
+    settings: Settings, services: tuple[ServiceName, ...], announce: Callable[[Started], None]
+) -> None:
+    clock, redactor = SystemClock(), Redactor()
+    log = open_log(
+        clock=clock,
+        line_format=settings.log.format,
+        level=settings.log.level,
+        stream=sys.stderr,
+        redactor=redactor,
+    )
+    _make_data_dir(settings)
+    async with contextlib.AsyncExitStack() as stack:
+        server = await _start_bus(settings, services, stack)
+        bus_url = server.url if server is not None else _own_bus(settings)
+        redactor.add(bus_url)
+        alert_urls = [url.get_secret_value() for url in settings.alert_urls()]
+        for url in alert_urls:
+            redactor.add(url)
+        alerts = AppriseAlerts(alert_urls, log)
+        await alerts.check()
+        journal = await open_journal(settings.journal_url().get_secret_value(), clock)
+        stack.push_async_callback(journal.close)
+        world = World(
+            settings=settings,
+            services=services,
+            clock=clock,
+            log=log,
+            redactor=redactor,
+            metrics=PrometheusMetrics(clock),
+            journal=journal,
+            alerts=alerts,
+            bus_url=bus_url,
+        )
+        jobs = [await build_account(world, account, stack) for account in settings.accounts]
+        telemetry = TelemetryServer(world.metrics, lambda: _health(world), settings.metrics.port)
+        await stack.enter_async_context(telemetry)
+        announce(_started(world, server, telemetry, has_alerts=alerts.has_channel))
+        await _until_one_ends([job for each in jobs for job in each], server)
+
+
+def _started(world: World, server: EmbeddedServer | None, telemetry: TelemetryServer, *, has_alerts: bool) -> Started:
+    return Started(
+        accounts=world.settings.accounts,
+        services=world.services,
+        bus_file=str(server.url_path) if server is not None else "",
+        metrics_url=telemetry.address,
+        journal=world.settings.journal_url().get_secret_value().split("@")[-1],
+        has_alerts=has_alerts,
+    )
+
+
+def _make_data_dir(settings: Settings) -> None:
+    try:
+        settings.data_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
+    except OSError as error:
+        raise CannotStart(f"the data folder {settings.data_dir} cannot be made: {error.strerror}") from error
+
+
+async def _start_bus(
+    settings: Settings, services: tuple[ServiceName, ...], stack: contextlib.AsyncExitStack
+) -> EmbeddedServer | None:
+    if settings.bus_url() is not None:
+        return None
+    if len(services) < len(BOTH):
+        raise CannotStart("separate services need one bus for both: set bus.url, or run them in one process")
+    server = EmbeddedServer(settings.data_dir)
+    return await stack.enter_async_context(server)
+
+
+def _own_bus(settings: Settings) -> str:
+    url = settings.bus_url()
+    if url is None:
+        raise CannotStart("bus.url is not set")
+    return url.get_secret_value()
+
+
+def _health(world: World) -> Health:
+    parts = {f"feed {name}": "proved" if feed.proof_ms is not None else "blind" for name, feed in world.feeds.items()}
+    return Health(all(word == "proved" for word in parts.values()), parts)
+
+
+async def _until_one_ends(jobs: list[Job], server: EmbeddedServer | None) -> None:
+    """Run every service; the first end of any, or the embedded bus's, is raised."""
+    running = [asyncio.ensure_future(job()) for job in jobs]
+    if server is not None:
+        running.append(asyncio.ensure_future(_bus_ended(server)))
+    try:
+        done, _ = await asyncio.wait(running, return_when=asyncio.FIRST_COMPLETED)
+    finally:
+        for each in running:
+            each.cancel()
+        await asyncio.gather(*running, return_exceptions=True)
+    for each in done:
+        each.result()
+
+
+async def _bus_ended(server: EmbeddedServer) -> None:
+    status = await server.wait_ended()
+    raise BusUnavailable(f"the embedded bus ended with status {status}; start holdfast again")

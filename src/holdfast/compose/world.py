@@ -1,0 +1,67 @@
+"""What all accounts of one process share, and what a process says of itself once it runs."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Coroutine
+from dataclasses import dataclass, field
+from enum import Enum
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from holdfast.domain.names import AccountId
+    from holdfast.ports.alerts import Alerts
+    from holdfast.ports.clock import Clock
+    from holdfast.ports.journal import Journal
+    from holdfast.ports.telemetry import Log
+    from holdfast.services.feed import Feed
+    from holdfast.settings import Settings
+    from holdfast.telemetry.metrics import PrometheusMetrics
+    from holdfast.telemetry.redact import Redactor
+
+Job = Callable[[], Coroutine[None, None, None]]
+"""One service of one account, not started yet."""
+
+
+class ServiceName(Enum):
+    """What one process may run."""
+
+    RECONCILE = "reconcile"
+    APPLY = "apply"
+
+
+BOTH = (ServiceName.RECONCILE, ServiceName.APPLY)
+
+
+@dataclass(frozen=True, slots=True)
+class Started:
+    """What a person or a program needs to know of a process that runs."""
+
+    accounts: tuple[AccountId, ...]
+    services: tuple[ServiceName, ...]
+    bus_file: str
+    """Path of the file with the embedded bus's address; "" with a bus of one's own."""
+    metrics_url: str
+    journal: str
+    has_alerts: bool
+
+
+@dataclass(slots=True)
+class World:
+    """What all accounts of the process share."""
+
+    settings: Settings
+    services: tuple[ServiceName, ...]
+    clock: Clock
+    log: Log
+    redactor: Redactor
+    metrics: PrometheusMetrics
+    journal: Journal
+    alerts: Alerts
+    bus_url: str
+    feeds: dict[AccountId, Feed] = field(default_factory=dict)
+
+    @property
+    def owner(self) -> str:
+        """The name that leases and consumers carry."""
+        return f"{os.uname().nodename}-{os.getpid()}"
