@@ -2,6 +2,7 @@
 
     | #  | facts                                                            | refusal                     | waits |
     |----|------------------------------------------------------------------|-----------------------------|-------|
+    |  0 | the plan is no EXECUTE: a close has its own gate                 | close_not_journaled         |       |
     |  1 | trading is HALTED                                                | halted                      |       |
     |  2 | symbol not on the allowlist                                      | symbol_not_allowed          |       |
     |  3 | the venue lists no such symbol                                   | unknown_symbol              |       |
@@ -16,13 +17,14 @@
     | 12 | the bus reading is too old or from the future                    | input_stale                 |       |
     | 13 | a hold was set on the bus                                        | bus_hold                    |       |
     | 14 | stamp missing, older than stamp_age_ms_max, or negative          | stamp_stale                 |       |
-    | 15 | an order of ours on the symbol is in flight, UNKNOWN or unbooked | order_pending               | yes   |
+    | 15 | an order of ours on the symbol is in flight, UNKNOWN or unbooked; a MARKET order that | |       |
+    |    | the venue has not ended is in flight, a LIMIT order that rests is not | order_pending          | yes   |
     | 16 | the reconciler has not seen agreement at this ledger version     | not_agreed                  | yes   |
     | 17 | close or reduce-only, and the ledger is flat                     | nothing_to_close            |       |
     | 18 | reduce-only that would not shrink, or by more than there is      | would_increase              |       |
-    | 19 | quantity off the step                                            | qty_off_step                |       |
+    | 19 | quantity not above 0; off the step                               | bad_qty; qty_off_step       |       |
     | 20 | below / above the venue's bounds                                 | qty_below_min/qty_above_max |       |
-    | 21 | not reduce-only, and the mark price is missing or stale          | notional_above_max          |       |
+    | 21 | not reduce-only, and the mark price is missing, stale or not above 0 | notional_above_max      |       |
     | 22 | not reduce-only, notional above order_notional_max               | notional_above_max          |       |
     | 23 | not reduce-only, notional below the venue's minimum              | notional_below_min          |       |
     | -- | otherwise                                                        | Permit                      |       |
@@ -40,6 +42,7 @@ from typing import TYPE_CHECKING
 from holdfast.decide.close import side_that_shrinks
 from holdfast.domain.amounts import ZERO, format_amount, is_on_step, sign_of
 from holdfast.domain.names import client_order_id
+from holdfast.domain.order import OrderState
 from holdfast.domain.permit import Permit, Refusal
 from holdfast.domain.reasons import Reason
 from holdfast.domain.sides import (
@@ -164,6 +167,8 @@ def _refuse_for_now(reason: Reason, detail: str) -> Refusal:
 
 def _standing(facts: PermitFacts) -> Refusal | None:
     symbol = facts.plan.symbol
+    if facts.plan.decision is not Decision.EXECUTE:
+        return refuse(Reason.NOT_JOURNALED, f"{facts.plan.decision.value} has no authority here")
     if facts.trading is TradingState.HALTED:
         return refuse(Reason.HALTED, "trading on the account is halted")
     if symbol not in facts.limits.symbols:
@@ -211,11 +216,18 @@ def _reconciled(facts: PermitFacts) -> Refusal | None:
     if not 0 <= stamp_age <= facts.limits.stamp_age_ms_max:
         return refuse(Reason.STAMP_STALE, f"the reconciler's proof is {stamp_age} ms old")
     for order in facts.orders:
-        if order.state.blocks_symbol or (order.state.is_final and not order.is_settled):
+        if _is_pending(order):
             return _refuse_for_now(Reason.ORDER_PENDING, f"order {order.client_order_id} is {order.state.value}")
     if not facts.ledger.is_agreed:
         return _refuse_for_now(Reason.NOT_AGREED, f"ledger version {facts.ledger.version} is not agreed yet")
     return None
+
+
+def _is_pending(order: Order) -> bool:
+    """Row 15: what it did, or may do at any moment, is not in the ledger yet."""
+    if order.state.blocks_symbol or order.executed_qty > order.booked_qty:
+        return True
+    return order.state is OrderState.OPEN and order.order_type is OrderType.MARKET
 
 
 def _reduces(facts: PermitFacts) -> bool:
@@ -253,6 +265,8 @@ def _size(facts: PermitFacts, *, reduces: bool) -> Refusal | None:
     plan, rules = facts.plan, facts.instrument
     if rules is None:
         return refuse(Reason.UNKNOWN_SYMBOL, "the venue's rules are not known")
+    if plan.qty <= ZERO:
+        return refuse(Reason.BAD_QTY, f"quantity is {format_amount(plan.qty)}")
     if not is_on_step(plan.qty, rules.qty_step):
         return refuse(Reason.OFF_STEP, f"the step is {format_amount(rules.qty_step)}")
     smallest = max(rules.qty_min or ZERO, rules.market_qty_min or ZERO)
@@ -263,9 +277,10 @@ def _size(facts: PermitFacts, *, reduces: bool) -> Refusal | None:
             return refuse(Reason.ABOVE_MAX_QTY, f"the maximum is {format_amount(largest)}")
     if reduces:
         return None
-    if facts.mark is None or not 0 <= facts.now_ms - facts.mark.read_ms <= MARK_AGE_MS_MAX:
+    mark = facts.mark
+    if mark is None or mark.price <= ZERO or not 0 <= facts.now_ms - mark.read_ms <= MARK_AGE_MS_MAX:
         return refuse(Reason.ABOVE_MAX_NOTIONAL, "no fresh mark price bounds the notional")
-    notional = plan.qty * facts.mark.price
+    notional = plan.qty * mark.price
     if notional > facts.limits.order_notional_max:
         return refuse(Reason.ABOVE_MAX_NOTIONAL, f"the notional is about {format_amount(notional.quantize(_CENT))}")
     if rules.notional_min is not None and notional < rules.notional_min:
