@@ -4,12 +4,9 @@ from __future__ import annotations
 
 import asyncio
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 import pytest
-from aiohttp import WSMsgType, web
-from aiohttp.test_utils import TestServer
 
 from holdfast.clock import SystemClock
 from holdfast.domain.errors import KeysRejected
@@ -24,6 +21,7 @@ from holdfast.ports.venue import (
 from holdfast.venues.binance.client import BinanceClient
 from holdfast.venues.binance.reader import BinanceReader
 from tests.unit.venues.frame_kit import ROW, moved, update
+from tests.unit.venues.stream_kit import StreamVenue, stream_venue
 from tests.unit.venues.venue_kit import DEADLINE_S, Heard, config
 
 if TYPE_CHECKING:
@@ -31,82 +29,6 @@ if TYPE_CHECKING:
 
     from holdfast.venues.binance.config import BinanceConfig
     from holdfast.venues.binance.stream import BinanceStream
-
-
-@dataclass(slots=True)
-class StreamVenue:
-    """A venue's stream face: hands out listen keys, keeps the sockets, answers pings unless told not to."""
-
-    url: str = ""
-    posts: int = 0
-    puts: int = 0
-    deletes: int = 0
-    put_status: int = 200
-    post_status: int = 200
-    post_body: bytes = b'{"listenKey":"secretlistenkey"}'
-    answers_pings: bool = True
-    refuse_sockets: int = 0
-    sockets: list[web.WebSocketResponse] = field(default_factory=list)
-    pings: int = 0
-    pongs: list[bytes] = field(default_factory=list)
-    paths: list[str] = field(default_factory=list)
-    changed: asyncio.Event = field(default_factory=asyncio.Event)
-
-    async def key(self, request: web.Request) -> web.Response:
-        """The listen key's three methods."""
-        self.changed.set()
-        if request.method == "POST":
-            self.posts += 1
-            return web.Response(status=self.post_status, body=self.post_body)
-        if request.method == "DELETE":
-            self.deletes += 1
-            return web.json_response({})
-        self.puts += 1
-        return web.Response(status=self.put_status, body=b'{"code":-1125,"msg":"This listenKey does not exist."}')
-
-    async def socket(self, request: web.Request) -> web.StreamResponse:
-        """One connection."""
-        self.paths.append(request.path)
-        if self.refuse_sockets:
-            return web.Response(status=self.refuse_sockets, headers={"Retry-After": "30"})
-        socket = web.WebSocketResponse(autoping=False)
-        await socket.prepare(request)
-        self.sockets.append(socket)
-        self.changed.set()
-        async for message in socket:
-            if message.type is WSMsgType.PING:
-                self.pings += 1
-                if self.answers_pings:
-                    await socket.pong(message.data)
-            elif message.type is WSMsgType.PONG:
-                self.pongs.append(message.data)
-            self.changed.set()
-        self.changed.set()
-        return socket
-
-    async def until(self, holds: Callable[[], bool]) -> None:
-        """Wait until something that this venue sees holds."""
-        while not holds():
-            self.changed.clear()
-            await self.changed.wait()
-
-
-@asynccontextmanager
-async def stream_venue() -> AsyncIterator[StreamVenue]:
-    """Serve a stream on a free port."""
-    venue = StreamVenue()
-    app = web.Application()
-    app.router.add_route("*", "/fapi/v1/listenKey", venue.key)
-    app.router.add_get("/private/ws/{key}", venue.socket)
-    server = TestServer(app)
-    await server.start_server()
-    venue.url = str(server.make_url("")).rstrip("/")
-    try:
-        yield venue
-    finally:
-        for socket in venue.sockets:
-            await socket.close()
-        await server.close()
 
 
 def told(
@@ -178,6 +100,19 @@ def test_an_answered_probe_proves_life_at_the_moment_before_it_left() -> None:
             second = await events.until(StreamAlive)
             assert up.opened_ms <= first.proved_ms < second.proved_ms <= clock.now_ms()
             assert venue.pings >= 2
+
+    run(scenario)
+
+
+def test_a_connection_whose_probes_are_answered_outlives_the_pong_bound() -> None:
+    """An answered probe is done with: it never counts as overdue."""
+
+    async def scenario(venue: StreamVenue) -> None:
+        async with heard(told(venue, pong_ms_max=250)) as (events, _):
+            await events.until(StreamUp)
+            for _number in range(6):
+                await events.until(StreamAlive)
+            assert venue.posts == 1
 
     run(scenario)
 
@@ -316,7 +251,8 @@ def test_a_slow_consumer_gets_a_gap_instead_of_a_hole() -> None:
             for _ in range(60):
                 await venue.sockets[0].send_json(moved(ROW))
             await venue.until(lambda: venue.sockets[0].closed)
-            assert len(venue.sockets) == 1
+            with pytest.raises(TimeoutError):
+                await asyncio.wait_for(venue.until(lambda: len(venue.sockets) > 1), 0.3)
             await events.until(StreamGap, skip=(PositionsSeen,))
             seen = sum(isinstance(one, PositionsSeen) for one in events.events)
             assert 0 < seen <= 8
