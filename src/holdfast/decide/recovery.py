@@ -4,10 +4,10 @@
     |----|---------------------------------------------------------------------------------|--------------|
     |  1 | the lookup found the order                                                      | ADOPT it     |
     |  2 | the stream reported the order                                                   | ADOPT it     |
-    |  3 | a trade of the order was seen                                                   | KEEP_ASKING  |
+    |  3 | a trade of the order was seen, or a report of it ever came                      | KEEP_ASKING  |
     |  4 | the lookup failed (no answer)                                                   | KEEP_ASKING  |
     |  5 | "does not exist", before timestamp + recvWindow + margin on the venue's clock   | KEEP_ASKING  |
-    |  6 | "does not exist" fewer than twice after that, or not spaced apart               | KEEP_ASKING  |
+    |  6 | "does not exist" fewer than twice after that (and not from the future), or not spaced apart | KEEP_ASKING |
     |  7 | trades or the position could not be read after that, or the position changed    | KEEP_ASKING  |
     |  8 | "does not exist" twice, spaced, no event, no trade, position unchanged           | NOT_ACCEPTED |
 
@@ -21,6 +21,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import Enum
 from typing import TYPE_CHECKING
+
+from holdfast.decide.outcome import was_taken
 
 if TYPE_CHECKING:
     from holdfast.domain.limits import Limits
@@ -73,6 +75,25 @@ ABSENCE_SPACING_MS = 500
 """Two "does not exist" answers closer than this count as one: one lagging replica could give both."""
 
 
+EARLIER_MS_MAX = 10_000
+"""How far before its own signed timestamp an order's last change may lie: clocks differ by that much at most."""
+
+
+def is_same_order(order: Order, report: OrderReport) -> bool:
+    """Tell whether the venue's order of this client id can be ours.
+
+    A client id is unique only among open orders there, so an older order may answer to it: side, position side,
+    quantity (the venue may cut it, never raise it) and time must fit.
+    """
+    return (
+        report.symbol == order.leg.symbol
+        and report.side is order.side
+        and report.position_side is order.leg.position_side
+        and report.qty <= order.qty
+        and report.venue_ms >= order.timestamp_ms - EARLIER_MS_MAX
+    )
+
+
 def window_end_ms(order: Order, limits: Limits) -> int:
     """Venue time after which the request can no longer enter the book."""
     return order.timestamp_ms + order.recv_window_ms + limits.unknown_margin_ms
@@ -82,10 +103,10 @@ def resolve(facts: UnknownFacts) -> Resolution:
     """Run the table (see the module)."""
     if facts.lookup is Lookup.FOUND or facts.report is not None:
         return Resolution.ADOPT
-    if facts.footprint is Footprint.TRADE or facts.lookup is Lookup.FAILED:
+    if facts.footprint is Footprint.TRADE or was_taken(facts.order) or facts.lookup is Lookup.FAILED:
         return Resolution.KEEP_ASKING
     end = window_end_ms(facts.order, facts.limits)
-    late = [at for at in facts.absences_ms if at > end]
+    late = [at for at in facts.absences_ms if end < at <= facts.venue_now_ms]
     if facts.venue_now_ms <= end or not late or late[-1] - late[0] < ABSENCE_SPACING_MS:
         return Resolution.KEEP_ASKING
     if facts.footprint is not Footprint.NONE:

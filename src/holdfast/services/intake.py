@@ -77,6 +77,8 @@ class Intake:
         self._publisher = publisher
         self._holds = holds
         self._lanes: dict[Symbol, _Lane] = {}
+        self._in_hand: set[str] = set()
+        """Entries that wait or run in a lane here: idle on the bus, but not abandoned."""
         self._broken: asyncio.Future[None] = asyncio.get_running_loop().create_future()
 
     async def run_plans(self) -> None:
@@ -102,7 +104,8 @@ class Intake:
             try:
                 if clock.monotonic_ns() - reclaimed_ns > RECLAIM_EVERY_MS * 1_000_000:
                     reclaimed_ns = clock.monotonic_ns()
-                    await self._take(await self._bus.reclaim_plans(idle_ms=RECLAIM_IDLE_MS, count=READ_MAX))
+                    reclaimed = await self._bus.reclaim_plans(idle_ms=RECLAIM_IDLE_MS, count=READ_MAX)
+                    await self._take(tuple(entry for entry in reclaimed if entry.entry_id not in self._in_hand))
                 if self._publisher.is_full:
                     await asyncio.sleep(BUS_RETRY_MS / 1000)
                     continue
@@ -141,6 +144,7 @@ class Intake:
             result = refusal_result(self._context, job.entry, refusal, self._context.clock.now_ms())
             self._publisher.publish(replace(result, result_id=f"full-{job.entry.entry_id}"), job.entry.entry_id)
             return
+        self._in_hand.add(job.entry.entry_id)
         lane.jobs.append(job)
         self._start(job.plan.symbol, lane)
 
@@ -152,13 +156,21 @@ class Intake:
     async def _run_lane(self, lane: _Lane) -> None:
         while lane.closes or lane.jobs:
             if lane.closes:
-                await self._closer.close(lane.closes.popleft())
+                await self._close(lane.closes.popleft())
                 continue
             job = lane.jobs.popleft()
             try:
                 await self._executor.execute(job.entry, job.plan, job.received_ns)
             except JournalBusy as error:
                 self._refuse_busy(job, error)
+            finally:
+                self._in_hand.discard(job.entry.entry_id)
+
+    async def _close(self, plan_id: PlanId) -> None:
+        try:
+            await self._closer.close(plan_id)
+        except JournalBusy as error:  # nothing was claimed: the next look at the journal takes it up again
+            self._context.log.warning("close_waits", plan_id=plan_id, detail=str(error))
 
     def _refuse_busy(self, job: _Job, error: JournalBusy) -> None:
         refusal = Refusal(Reason.JOURNAL_BUSY, str(error), Reason.JOURNAL_BUSY.value)

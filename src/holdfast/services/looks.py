@@ -41,12 +41,18 @@ class Look:
 
 async def take_look(context: Context, reader: VenueReader, picture: Picture, leg: Leg) -> Look:
     """Look once; raises VenueUnavailable if either answer is missing or incomplete."""
-    ledger = await context.journal.query(context.account, lambda reads: reads.leg(leg))
+    cursor = await context.journal.query(context.account, lambda reads: cursor_of(reads, leg))
     read_ms = context.clock.now_ms()
-    cursor = TradeCursor(ledger.watermark_trade_id, ledger.watermark_ms)
     view, page = await asyncio.gather(reader.symbol_view(leg.symbol), reader.trades(leg.symbol, cursor))
     evidence = await _weigh(context, reader, picture, leg, page=page, read_ms=read_ms)
     return Look(view, evidence)
+
+
+def cursor_of(reads: Reads, leg: Leg) -> TradeCursor:
+    """From where the leg's trades are not accounted for: its watermark, else the account's baseline."""
+    ledger = reads.leg(leg)
+    baseline_ms = reads.account().baseline_ms or 0
+    return TradeCursor(ledger.watermark_trade_id, max(ledger.watermark_ms, baseline_ms))
 
 
 async def _weigh(
@@ -69,8 +75,8 @@ class _Journaled:
 
 
 def _journaled(reads: Reads, leg: Leg, page: TradePage) -> _Journaled:
-    ledger = reads.leg(leg)
-    booked = reads.booked_trade_ids(leg.symbol, ledger.watermark_trade_id, ledger.watermark_ms)
+    ledger, cursor = reads.leg(leg), cursor_of(reads, leg)
+    booked = reads.booked_trade_ids(leg.symbol, cursor.after_trade_id, cursor.from_ms)
     missing = missing_trades(page, ledger, booked)
     own: dict[VenueOrderId, Order] = {}
     for trade in missing:

@@ -179,7 +179,7 @@ def _hold(tx: Tx, judged: Judged, out: Written) -> None:
         _append(tx, out, EntryKind.HOLD_UPDATED, leg, standing.hold_id, body | {"was": standing.reason.value})
         return
     hold = Hold(
-        hold_id=HoldId(f"hold-{leg.key.replace(':', '-')}-{tx.account().last_seq + 1}"),
+        hold_id=new_hold_id(tx, leg),
         leg=leg,
         reason=verdict.hold,
         owner=HoldOwner.AUTO,
@@ -195,6 +195,15 @@ def _hold(tx: Tx, judged: Judged, out: Written) -> None:
     _append(tx, out, EntryKind.HOLD_SET, leg, hold.hold_id, body)
     if verdict.drift is not None and verdict.drift != ZERO:
         _append(tx, out, EntryKind.DRIFT, leg, hold.hold_id, {"drift": _text(verdict.drift), "row": verdict.row})
+
+
+def new_hold_id(tx: Tx, leg: Leg) -> HoldId:
+    """Name a hold by its leg, the journal line that sets it, and the time.
+
+    The time keeps the names of a new journal apart from those of one that was lost: a close's client order id is made
+    from its hold's, and the venue still knows the old orders.
+    """
+    return HoldId(f"hold-{leg.key.replace(':', '-')}-{tx.account().last_seq + 1}-{tx.now_ms():x}")
 
 
 def _repair(tx: Tx, judged: Judged, out: Written) -> None:

@@ -290,6 +290,7 @@ class Reconciler:
             memory.settling_since_ms = None
         if verdict.hold is not None and memory.drift_ns is None:
             memory.drift_ns = started_ns
+            self.context.metrics.stage(Stage.DRIFT_TO_HOLD, self.context.clock.monotonic_ns() - started_ns)
 
     def _settled(self, judged: Judged, memory: LegMemory) -> None:
         memory.evidence = memory.second = None

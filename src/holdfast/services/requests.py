@@ -26,10 +26,11 @@ from holdfast.domain.hold import Hold, HoldOwner, HoldReason, NextStep, StepKind
 from holdfast.domain.names import HoldId
 from holdfast.domain.operator import OperatorRequest, RequestKind, RequestState
 from holdfast.domain.sides import Leg, PositionMode, PositionSide
+from holdfast.ports.bus import StateCopy
 from holdfast.services.context import Errand
 from holdfast.services.knocks import Knocks
 from holdfast.services.looks import Look, take_look
-from holdfast.services.moves import Written, adopt_view, alert_person
+from holdfast.services.moves import Written, adopt_view, alert_person, new_hold_id
 
 if TYPE_CHECKING:
     from holdfast.domain.names import Symbol
@@ -267,12 +268,21 @@ class Requests:
             except BusUnavailable:
                 continue  # permits are denied meanwhile by their own reading of the bus
             for symbol, value in values.items():
-                if not await self._is_journaled(HoldId(value)):
+                hold = await self._journaled(HoldId(value))
+                if hold is None:
                     await self._import(symbol, value)
+                elif not hold.is_open:
+                    await self._clear(symbol, value)
 
-    async def _is_journaled(self, hold_id: HoldId) -> bool:
-        hold = await self._context.journal.query(self._context.account, lambda reads: reads.hold(hold_id))
-        return hold is not None
+    async def _journaled(self, hold_id: HoldId) -> Hold | None:
+        return await self._context.journal.query(self._context.account, lambda reads: reads.hold(hold_id))
+
+    async def _clear(self, symbol: Symbol, value: str) -> None:
+        """Take away our own copy of a released hold that an earlier process left behind."""
+        try:
+            await self._bus.publish_copies((StateCopy(f"reconcile:hold:{symbol}", expected=value),))
+        except BusUnavailable as error:
+            self._context.log.warning("bus_unavailable", account=self._context.account, detail=str(error))
 
     async def _import(self, symbol: Symbol, value: str) -> None:
         sides = {PositionMode.ONE_WAY: PositionSide.BOTH, PositionMode.HEDGE: PositionSide.LONG}
@@ -301,7 +311,7 @@ VALUE_CHARS_MAX = 200
 def _put_operator_hold(tx: Tx, leg: Leg, detail: str) -> Hold:
     now_ms = tx.now_ms()
     hold = Hold(
-        hold_id=HoldId(f"hold-{leg.key.replace(':', '-')}-{tx.account().last_seq + 1}"),
+        hold_id=new_hold_id(tx, leg),
         leg=leg,
         reason=HoldReason.OPERATOR,
         owner=HoldOwner.OPERATOR,

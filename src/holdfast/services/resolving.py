@@ -11,14 +11,22 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from holdfast.decide.outcome import not_accepted, refused, unknown
-from holdfast.decide.recovery import Footprint, Lookup, Resolution, UnknownFacts, resolve, window_end_ms
+from holdfast.decide.recovery import (
+    Footprint,
+    Lookup,
+    Resolution,
+    UnknownFacts,
+    is_same_order,
+    resolve,
+    window_end_ms,
+)
 from holdfast.domain.amounts import ZERO
 from holdfast.domain.errors import JournalBusy, VenueUnavailable
 from holdfast.domain.order import Order, OrderReport, OrderState
 from holdfast.domain.reasons import Reason
 from holdfast.domain.sides import Decision
-from holdfast.ports.venue import TradeCursor
 from holdfast.services.concluding import Concluded, conclude
+from holdfast.services.looks import cursor_of
 from holdfast.services.sending import adopting
 
 if TYPE_CHECKING:
@@ -89,11 +97,20 @@ class Resolver:
                 await self._book_late(knocked)
                 for order in await self._live():
                     if order.client_order_id not in self._sender.in_flight:
-                        await self._ask(order)
+                        await self._ask(await self._not_sending(order))
             except VenueUnavailable as error:
                 self._context.log.warning("resolving_waits", account=self._context.account, detail=str(error))
             except JournalBusy as error:
                 self._context.log.warning("journal_busy", account=self._context.account, detail=str(error))
+
+    async def _not_sending(self, order: Order) -> Order:
+        """An order that stands SENDING while nobody here sends it lost its answer: it is UNKNOWN."""
+        if order.state is not OrderState.SENDING:
+            return order
+        concluded = await self._conclude(
+            order, lambda each, now: unknown(each, "its answer was not recorded", now), (), "nobody is sending it"
+        )
+        return concluded.order if concluded is not None else order
 
     async def _live(self) -> tuple[Order, ...]:
         context = self._context
@@ -134,7 +151,12 @@ class Resolver:
             report = await self._trader.order(order.leg.symbol, order.client_order_id)
         except VenueUnavailable:
             return Lookup.FAILED, None
-        return (Lookup.NOT_THERE, None) if report is None else (Lookup.FOUND, report)
+        if report is None:
+            return Lookup.NOT_THERE, None
+        if not is_same_order(order, report):
+            self._context.log.error("order_differs", client_order_id=order.client_order_id, order_id=report.order_id)
+            return Lookup.FAILED, None
+        return Lookup.FOUND, report
 
     async def _adopt(self, order: Order, report: OrderReport) -> None:
         trades: tuple[Trade, ...] = ()
@@ -164,11 +186,11 @@ class Resolver:
     async def _footprint(self, order: Order) -> Footprint:
         """Whether trades or the position show the order, read complete after its window."""
         context = self._context
-        ledger, close = await context.journal.query(
-            context.account, lambda reads: (reads.leg(order.leg), reads.close(order.plan_id))
+        ledger, close, cursor = await context.journal.query(
+            context.account,
+            lambda reads: (reads.leg(order.leg), reads.close(order.plan_id), cursor_of(reads, order.leg)),
         )
         try:
-            cursor = TradeCursor(ledger.watermark_trade_id, ledger.watermark_ms)
             page = await self._trader.trades(order.leg.symbol, cursor)
             view = await self._trader.symbol_view(order.leg.symbol)
             for number in dict.fromkeys(trade.order_id for trade in page.trades):

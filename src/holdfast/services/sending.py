@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 from holdfast.decide.outcome import adopt_report, refused, unknown
 from holdfast.domain.amounts import ZERO
-from holdfast.domain.errors import VenueUnavailable
+from holdfast.domain.errors import JournalBusy, VenueUnavailable
 from holdfast.domain.order import Order, OrderState
 from holdfast.ports.telemetry import Stage
 from holdfast.ports.venue import Accepted, AlreadyExists, NotExecuted, Refused, SubmitOutcome, TradeCursor, Unknown
@@ -106,6 +106,10 @@ class Sender:
             outcome = await self._trader.submit(permit)
             self._context.metrics.stage(Stage.SUBMIT, self._context.clock.monotonic_ns() - started)
             return await self._record(permit, outcome, entry_id, sent_before)
+        except JournalBusy as error:
+            # The order left: whatever came of it, only the resolver may say so now.
+            self._context.log.warning("outcome_unrecorded", client_order_id=name, detail=str(error))
+            return Sent(None, Again.NO)
         finally:
             self.in_flight.discard(name)
             self._fills.landed(name)
