@@ -8,6 +8,7 @@ Map of the package:
     outcomes    results and journal entries, between the domain and stream fields
     connection  one dedicated connection: one round trip a call, nothing ever sent twice
     copies      published copies as commands
+    readiness   whether the bus still is the one that was filled
     valkey      `ValkeyBus`, the adapter of `ports.bus.Bus`
     binary      which server program to run
     tether      what ties a server's life to its parent's

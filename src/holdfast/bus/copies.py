@@ -6,7 +6,7 @@
                               hand stands until it was imported
     fields                    HSET, and PEXPIRE if it has a life (a copy always names all its fields)
     neither, and expected     DEL if the key holds `expected` (compare-and-delete)
-    neither                   DEL
+    neither                   DEL; but nothing for a hold key: nobody says whose hold it would be
 
 The two conditional ones are Lua scripts, called by their hash. NOSCRIPT is answered with the script's text; WRONGTYPE
 (somebody made the key another type) with a DEL and the copy's own commands. Both mean that nothing was executed.
@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from holdfast.bus.keys import Keys
     from holdfast.ports.bus import StateCopy
 
+HOLD_KEYS = "reconcile:hold:"
 FREE_VALUES = frozenset({"", "0", "false"})
 """What on a hold key means that there is no hold, in lower case."""
 
@@ -70,7 +71,7 @@ def copy_commands(keys: Keys, copy: StateCopy) -> tuple[Command, ...]:
         return (write, ("PEXPIRE", key, copy.ttl_ms)) if copy.ttl_ms is not None else (write,)
     if copy.expected is not None:
         return (_DELETE_IF.call(key, copy.expected),)
-    return (("DEL", key),)
+    return () if copy.key.startswith(HOLD_KEYS) else (("DEL", key),)
 
 
 def commands_again(written: Sequence[tuple[Command, ...]], replies: Sequence[object]) -> list[Command]:

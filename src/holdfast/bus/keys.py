@@ -24,7 +24,7 @@ PLANS_KEPT_MS = 900_000
 """Acknowledged plans stay this long (by their entry id) for people to look at; unacknowledged ones for ever."""
 
 _PREFIX = re.compile(r"[A-Za-z0-9._:{}-]{1,64}")
-_CONSUMER = re.compile(r"[A-Za-z0-9._:-]{1,64}")
+_CONSUMER = re.compile(r"[A-Za-z0-9._:-]{1,128}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,5 +73,5 @@ class Keys:
 def checked_consumer(name: str) -> str:
     """Return `name` if it may name a consumer of the group. Raises CannotStart."""
     if _CONSUMER.fullmatch(name) is None:
-        raise CannotStart(f"consumer name {name!r}: use 1 to 64 letters, digits or . _ : -")
+        raise CannotStart(f"consumer name {name!r}: use 1 to 128 letters, digits or . _ : -")
     return name

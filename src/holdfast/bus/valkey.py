@@ -7,15 +7,14 @@ writes, one reads. See `holdfast.bus` for the invariants.
 from __future__ import annotations
 
 import asyncio
-import secrets
 from typing import TYPE_CHECKING, cast
 
 from holdfast.bus.connection import CALL_MS_MAX, BusConnection, ErrorReply, all_checked, checked
 from holdfast.bus.copies import FREE_VALUES, commands_again, copy_commands
 from holdfast.bus.keys import EVENTS_KEPT, GROUP, PLANS_KEPT_MS, PREFIX_DEFAULT, RESULTS_KEPT, Keys, checked_consumer
 from holdfast.bus.outcomes import encode_event, encode_result
+from holdfast.bus.readiness import Readiness
 from holdfast.bus.wire import decode_entry, encode_plan, plan_of_close
-from holdfast.domain.errors import BusUnavailable
 from holdfast.ports.bus import Backlog
 
 if TYPE_CHECKING:
@@ -46,26 +45,12 @@ class ValkeyBus:
         self._plans = BusConnection(url, f"holdfast-{consumer}-plans", call_ms_max)
         self._writes = BusConnection(url, f"holdfast-{consumer}-writes", call_ms_max)
         self._reads = BusConnection(url, f"holdfast-{consumer}-reads", call_ms_max)
-        self._token = secrets.token_hex(8)
+        self._readiness = Readiness(self._keys, self._consumer)
         self._acknowledged = 0
 
     async def ensure_ready(self) -> bool:
-        """See the port. The mark names this instance and the server's run.
-
-        So the answer is True too on an instance's first call (it cannot know what its predecessor still
-        published) and after the server was restarted (its last second of writes may be gone).
-        """
-        create: Command = ("XGROUP", "CREATE", self._keys.plans, GROUP, "0", "MKSTREAM")
-        created, mark, info = await self._reads.call(
-            create, ("HGET", self._keys.generation, self._consumer), ("INFO", "server")
-        )
-        if isinstance(created, ErrorReply) and not created.is_code("BUSYGROUP"):
-            raise BusUnavailable(f"the consumer group cannot be made: {created.text}")
-        expected = f"{self._token}/{_run_id(checked(info))}".encode()
-        if checked(mark) == expected:
-            return False
-        all_checked(await self._writes.call(("HSET", self._keys.generation, self._consumer, expected)))
-        return True
+        """See the port, and `readiness`: True on the first call, too, and after the server was restarted."""
+        return await self._readiness.ensure(self._reads)
 
     # --- plans in -------------------------------------------------------------------------------------
 
@@ -79,7 +64,7 @@ class ValkeyBus:
         )
         (reply,) = await self._plans.call(command, wait_ms=wait_ms)
         if _is_group_gone(reply):
-            await self._make_group(self._plans)
+            await self._readiness.make_group(self._plans)
             (reply,) = await self._plans.call(command, wait_ms=wait_ms)
             if _is_group_gone(reply):
                 return ()
@@ -94,7 +79,7 @@ class ValkeyBus:
             start: Command = ("XAUTOCLAIM", self._keys.plans, GROUP, self._consumer, idle_ms, cursor)
             (reply,) = await self._reads.call((*start, "COUNT", count - len(claimed)))
             if _is_group_gone(reply):
-                await self._make_group(self._reads)
+                await self._readiness.make_group(self._reads)
                 break
             following, entries, *_deleted = cast("list[object]", checked(reply))
             claimed += _entries(cast("list[object]", entries))
@@ -102,11 +87,6 @@ class ValkeyBus:
             if cursor == b"0-0" or len(claimed) >= count:
                 break
         return claimed
-
-    async def _make_group(self, connection: BusConnection) -> None:
-        (reply,) = await connection.call(("XGROUP", "CREATE", self._keys.plans, GROUP, "0", "MKSTREAM"))
-        if isinstance(reply, ErrorReply) and not reply.is_code("BUSYGROUP"):
-            raise BusUnavailable(f"the consumer group cannot be made: {reply.text}")
 
     async def backlog(self) -> Backlog:
         """See the port. Nothing is known of a group that is gone: no lag."""
@@ -220,10 +200,3 @@ def _id_parts(entry_id: bytes) -> tuple[int, int]:
 
 def _hold_text(raw: bytes | None) -> str:
     return "" if raw is None else raw[:HOLD_VALUE_BYTES_MAX].decode("utf-8", "replace")
-
-
-def _run_id(info: object) -> str:
-    for line in cast("bytes", info).splitlines():
-        if line.startswith(b"run_id:"):
-            return line[7:].decode()
-    return ""

@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, cast
 
 import pytest
 
-from holdfast.bus.keys import GROUP
+from holdfast.bus.keys import GROUP, Keys
+from holdfast.bus.readiness import MARKS_MAX, Readiness
 from holdfast.bus.valkey import ValkeyBus
 from holdfast.domain.errors import BusUnavailable
 from holdfast.domain.reasons import Reason
@@ -17,7 +18,10 @@ from holdfast.ports.bus import Backlog, Bus
 from tests.contract.bus.parts import PLANS, add_plan, raw, run, running_bus, running_server, until_blocked
 
 if TYPE_CHECKING:
+    from holdfast.bus.connection import BusConnection
     from holdfast.domain.plan import PlanEntry
+
+GENERATION = "quantum:holdfast:generation"
 
 
 def ids(entries: tuple[PlanEntry, ...]) -> list[str]:
@@ -162,6 +166,32 @@ def test_a_new_instance_publishes_again_what_its_predecessor_may_not_have() -> N
                 await bus.close()
 
     run(body())
+
+
+def test_what_dead_consumers_leave_behind_is_swept() -> None:
+    """Consumers unseen for more than a day go unless plans are pending with them, and the marks stay bounded."""
+
+    async def body() -> None:
+        async with running_server() as server, raw(server.url) as other, running_bus(server.url, "one") as one:
+            entry_id = await add_plan(other, "p-1")
+            await one.read_plans(count=1, wait_ms=0)
+            await other.call(*(("XGROUP", "CREATECONSUMER", PLANS, GROUP, f"dead-{n}") for n in range(3)))
+            await other.call(("XCLAIM", PLANS, GROUP, "dead-0", 0, entry_id))
+            await other.call(*(("HSET", GENERATION, f"gone-{n}", "x") for n in range(MARKS_MAX)))
+            async with running_bus(server.url, "two"):
+                assert await consumers(other) == {"one", "dead-0", "dead-1", "dead-2"}
+            assert await other.call(("HKEYS", GENERATION)) == [[b"two"]]
+            readiness = Readiness(Keys(), "three", consumer_idle_ms_max=-1)
+            assert await readiness.ensure(other) is True
+            assert await consumers(other) == {"dead-0"}
+
+    run(body())
+
+
+async def consumers(line: BusConnection) -> set[str]:
+    """The names of the group's consumers."""
+    (rows,) = await line.call(("XINFO", "CONSUMERS", PLANS, GROUP))
+    return {row[1].decode() for row in cast("list[list[bytes]]", rows)}
 
 
 def test_a_plan_of_a_dead_consumer_is_taken_over() -> None:

@@ -198,6 +198,8 @@ def test_a_hold_is_deleted_only_while_it_is_ours() -> None:
                 )
                 assert await bus.hold_values([BTC, ETH]) == {ETH: "by hand"}
             assert await other.call(("TYPE", HOLD + SOL)) == [b"hash"]
+            await bus.publish_copies([StateCopy(f"reconcile:hold:{ETH}")])
+            assert await bus.hold_values([ETH]) == {ETH: "by hand"}
 
     run(body())
 
