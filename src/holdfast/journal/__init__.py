@@ -3,7 +3,7 @@
     opening      open_journal, open_inline_journal: the ways in
     store        SqlJournal: the port, over a runner
     runners      where the work runs: ThreadRunner in life, InlineRunner in the deterministic world and in tests
-    lanes        one worker thread, its bounded queue, its grouping
+    groups       waiting transactions grouped into one commit; worker: the thread that waits for the disk
     batches      several jobs in one transaction, each in its savepoint
     steps        read, decide, write under a fence
     leases       which process owns an account's service

@@ -34,8 +34,8 @@ class Session(Protocol):
         """The journal's clock, epoch ms."""
         ...
 
-    def begin_write(self) -> None:
-        """Start a transaction that others' writes wait for. Raises JournalBusy if the lock is held too long."""
+    def begin_write(self, lock_tries: int) -> bool:
+        """Start a transaction that others' writes wait for; False if the lock was held at every try."""
         ...
 
     def begin_read(self) -> None:

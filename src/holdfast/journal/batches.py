@@ -12,20 +12,26 @@ The account's row is read once a batch, checked against the newest entry, kept i
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
-from holdfast.domain.errors import ChainBroken, HoldfastError, JournalBusy, JournalLost, Unclassified
+from holdfast.domain.errors import ChainBroken, JournalBusy, JournalLost, Unclassified
 from holdfast.journal import statements as sql
 from holdfast.journal.chain import genesis_hash
 from holdfast.journal.reads import load_account
 from holdfast.journal.rows import account_row
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable
 
+    from holdfast.domain.errors import HoldfastError
     from holdfast.domain.names import AccountId
     from holdfast.journal.backend import Session
     from holdfast.ports.journal import AccountState
+
+Found = TypeVar("Found")
+
+LOCK_TRIES_MAX = 4_000
+"""Tries for the write lock while another process has it, half a millisecond apart: at least 2 s."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,13 +57,6 @@ class WriteJob:
 
     account: AccountId
     run: Callable[[Session, Accounts], Any]
-
-
-@dataclass(frozen=True, slots=True)
-class ReadJob:
-    """One consistent read."""
-
-    run: Callable[[Session], Any]
 
 
 class Accounts:
@@ -108,99 +107,133 @@ def check_head(session: Session, state: AccountState) -> None:
 
 
 class BatchWriter:
-    """Runs batches of write jobs on one session."""
+    """Runs batches of write jobs on one session: `open_now` or `open_waiting`, `add` each, `seal`, `take_outcomes`.
+
+    None of these raises for the database: whatever ends the transaction becomes every job's outcome.
+    """
 
     def __init__(self, session: Session) -> None:
         self._session = session
         self._lost: str | None = None
+        self._ended_by: HoldfastError | None = None
+        self._accounts = Accounts(session)
+        self._outcomes: list[Outcome] = []
 
-    def run(self, jobs: Sequence[WriteJob]) -> list[Outcome]:
-        """Run the jobs in one transaction; one outcome each, in order. Never raises."""
-        if self._lost is not None:
-            return _all_failed(JournalLost, self._lost, len(jobs))
+    def run(self, job: WriteJob) -> Outcome:
+        """One job, one transaction, here and now."""
+        if not self.open_now():
+            self.open_waiting()
+        self.add(job)
+        self.seal()
+        return self.take_outcomes(None)[0]
+
+    def open_now(self) -> bool:
+        """Begin a transaction; False if another process holds the lock."""
+        return self._begin(lock_tries=1)
+
+    def open_waiting(self) -> None:
+        """Begin a transaction, waiting for the lock; then it is open or has ended with JournalBusy."""
+        if not self._begin(lock_tries=LOCK_TRIES_MAX):
+            self._ended_by = JournalBusy("another process holds the journal's write lock")
+
+    def _begin(self, lock_tries: int) -> bool:
+        self._accounts = Accounts(self._session)
+        self._outcomes = []
+        self._ended_by = None if self._lost is None else JournalLost(self._lost)
+        if self._ended_by is not None:
+            return True
         try:
-            return self._transact(jobs)
-        except JournalBusy as error:
-            self._roll_back()
-            return _all_failed(JournalBusy, str(error), len(jobs))
-        except BaseException as error:  # noqa: BLE001 whatever ended the transaction, every caller is told
-            self._roll_back()
-            self._lost = f"{error} (nothing more is written until the journal was reopened)"
-            return _all_failed(JournalLost, self._lost, len(jobs))
+            return self._session.begin_write(lock_tries)
+        except BaseException as error:  # noqa: BLE001 every caller is told
+            self._end(error)
+            return True
 
-    def _transact(self, jobs: Sequence[WriteJob]) -> list[Outcome]:
+    def add(self, job: WriteJob) -> None:
+        """Run one job in its savepoint."""
+        if self._ended_by is not None:
+            self._outcomes.append(Failed(self._ended_by))
+            return
+        try:
+            self._outcomes.append(self._step(job))
+        except BaseException as error:  # noqa: BLE001 every caller is told
+            self._end(error)
+            self._outcomes.append(Failed(error))
+
+    def seal(self) -> None:
+        """Write the account rows and commit. The one call that blocks for long."""
+        if self._ended_by is not None:
+            return
+        try:
+            self._accounts.write()
+            self._session.commit()
+        except BaseException as error:  # noqa: BLE001 every caller is told
+            self._end(error)
+
+    def take_outcomes(self, error: BaseException | None) -> list[Outcome]:
+        """One outcome a job, in order. `error` is what ended the thread's part, if anything did."""
+        if error is not None:
+            self._end(error)
+        ended = self._ended_by
+        if ended is None:
+            return self._outcomes
+        # One exception each: a shared one would collect every caller's traceback.
+        return [Failed(type(ended)(str(ended))) for _ in self._outcomes]
+
+    def _step(self, job: WriteJob) -> Outcome:
         session = self._session
         try:
-            session.begin_write()
-            accounts = Accounts(session)
-            outcomes = [self._step(job, accounts) for job in jobs]
-            accounts.write()
-            session.commit()
-        except HoldfastError:
-            raise
-        except BaseException as error:
-            raise JournalLost(str(session.classify(error) or repr(error))) from error
-        return outcomes
-
-    def _step(self, job: WriteJob, accounts: Accounts) -> Outcome:
-        try:
-            accounts.lock(job.account)
+            self._accounts.lock(job.account)
         except ChainBroken as error:
             return Failed(error)
-        self._session.begin_step()
+        session.begin_step()
         try:
-            value = job.run(self._session, accounts)
+            value = job.run(session, self._accounts)
         except BaseException as error:
-            named = self._session.classify(error)
+            named = session.classify(error)
             if isinstance(named, JournalLost):
-                raise named from error
-            self._session.undo_step()
+                raise
+            session.undo_step()
             return Failed(_raisable(error if named is None else named))
-        self._session.keep_step()
+        session.keep_step()
         return Done(value)
 
-    def _roll_back(self) -> None:
+    def _end(self, error: BaseException) -> None:
+        """The transaction failed as a whole: undo it, and write nothing more until the journal was reopened."""
+        named = self._session.classify(error) or error
+        self._lost = f"{named} (nothing more is written until the journal was reopened)"
         try:
             self._session.roll_back()
-        except BaseException as error:  # noqa: BLE001 the transaction's own failure is what callers are told
-            self._lost = f"a failed transaction could not be rolled back: {error}"
+        except BaseException as second:  # noqa: BLE001 it adds to what callers are told
+            self._lost += f" (and could not be rolled back: {second})"
+        self._ended_by = JournalLost(self._lost)
 
     def close(self) -> None:
         """End the session."""
         self._session.close()
 
 
-class BatchReader:
-    """Runs batches of read jobs on one session, each batch on one consistent state."""
+class Reader:
+    """Runs reads on one session, each on one consistent state."""
 
     def __init__(self, session: Session) -> None:
         self._session = session
 
-    def run(self, jobs: Sequence[ReadJob]) -> list[Outcome]:
-        """Run the jobs in one read transaction; one outcome each, in order. Never raises."""
+    def run(self, look: Callable[[Session], Found]) -> Found:
+        """One read transaction. Raises what `look` raises, JournalBusy, JournalLost."""
         try:
             self._session.begin_read()
-            outcomes = [self._look(job) for job in jobs]
+            return look(self._session)
+        except BaseException as error:
+            named = self._session.classify(error)
+            if named is None:
+                raise
+            raise named from error
+        finally:
             self._session.roll_back()
-        except BaseException as error:  # noqa: BLE001 every caller is told
-            named = self._session.classify(error) or JournalLost(repr(error))
-            return _all_failed(type(named), str(named), len(jobs))
-        return outcomes
-
-    def _look(self, job: ReadJob) -> Outcome:
-        try:
-            return Done(job.run(self._session))
-        except BaseException as error:  # noqa: BLE001 it is raised again where the job came from
-            return Failed(_raisable(self._session.classify(error) or error))
 
     def close(self) -> None:
         """End the session."""
         self._session.close()
-
-
-def _all_failed(kind: type[HoldfastError], text: str, count: int) -> list[Outcome]:
-    """One exception each: a shared one would collect every caller's traceback."""
-    return [Failed(kind(text)) for _ in range(count)]
 
 
 def _raisable(error: BaseException) -> BaseException:

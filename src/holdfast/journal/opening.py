@@ -14,10 +14,11 @@ from typing import TYPE_CHECKING
 
 from holdfast.domain.errors import CannotStart
 from holdfast.journal.audit import verify_tails
-from holdfast.journal.batches import BatchReader, Failed, ReadJob
+from holdfast.journal.batches import Reader
 from holdfast.journal.migrate import migrate
 from holdfast.journal.runners import InlineRunner, ThreadRunner
 from holdfast.journal.sqlite import (
+    READ_WAIT_MS_MAX,
     SqliteSession,
     check_library,
     classify,
@@ -35,6 +36,8 @@ if TYPE_CHECKING:
     from holdfast.ports.clock import Clock
 
 SQLITE_URL_PREFIX = "sqlite:///"
+OPEN_WAIT_MS_MAX = 5_000
+"""How long opening may wait for another process that creates or migrates the same file."""
 
 
 def sqlite_path(url: str) -> Path:
@@ -76,24 +79,22 @@ class FileDatabase:
         check_library()
         prepare_file(self._path)
         try:
-            connection = connect_file(self._path)
+            connection = connect_file(self._path, OPEN_WAIT_MS_MAX)
             try:
                 migrate(connection)
-                outcome = BatchReader(SqliteSession(connection, self._clock)).run([ReadJob(verify_tails)])[0]
+                Reader(SqliteSession(connection, self._clock)).run(verify_tails)
             finally:
                 connection.close()
         except sqlite3.Error as error:
             raise (classify(error) or error) from error
-        if isinstance(outcome, Failed):
-            raise outcome.error
 
     def writer(self) -> SqliteSession:
-        """A durable connection."""
-        return SqliteSession(connect_file(self._path), self._clock)
+        """A durable connection, which asks for the lock itself (`begin_write`)."""
+        return SqliteSession(connect_file(self._path, 0), self._clock)
 
     def reader(self) -> SqliteSession:
         """Another connection to the same file."""
-        return SqliteSession(connect_file(self._path), self._clock)
+        return SqliteSession(connect_file(self._path, READ_WAIT_MS_MAX), self._clock)
 
     def close(self) -> None:
         """Nothing is shared."""

@@ -204,7 +204,6 @@ fill = Table(
 )
 Index("fill_leg", fill.c.account, fill.c.symbol, fill.c.position_side, fill.c.trade_id)
 Index("fill_time", fill.c.account, fill.c.symbol, fill.c.venue_ms)
-Index("fill_of_order", fill.c.account, fill.c.client_order_id)
 
 plan = Table(
     "plan",

@@ -27,9 +27,7 @@ if TYPE_CHECKING:
 
 LOCK_POLL_S = 0.0005
 """SQLite's own waiting goes from 1 to 100 ms a try; a neighbour's transaction lasts half a millisecond."""
-LOCK_TRIES_MAX = 4_000
-"""Tries for the write lock, so at least 2 s."""
-READ_WAIT_MS_MAX = 2_000
+READ_WAIT_MS_MAX = 250
 """How long a read may wait for the rare exclusive moments of WAL (recovery, a last close)."""
 STATEMENTS_CACHED = 256
 SQLITE_VERSION_MIN = (3, 35, 0)
@@ -45,20 +43,21 @@ class SqliteSession:
 
     def __init__(self, connection: sqlite3.Connection, clock: Clock) -> None:
         self._connection = connection
+        self._cursor = connection.cursor()  # one for all: every result is fetched before the next statement
         self._clock = clock
 
     def one(self, statement: str, values: Row) -> Row | None:
         """The first row, or None."""
-        row: Row | None = self._connection.execute(statement, values).fetchone()
+        row: Row | None = self._cursor.execute(statement, values).fetchone()
         return row
 
     def all(self, statement: str, values: Row) -> list[Row]:
         """All rows."""
-        return self._connection.execute(statement, values).fetchall()
+        return self._cursor.execute(statement, values).fetchall()
 
     def run(self, statement: str, values: Row) -> int:
         """Execute; the number of rows changed."""
-        return self._connection.execute(statement, values).rowcount
+        return self._cursor.execute(statement, values).rowcount
 
     def run_many(self, statement: str, rows: Iterable[Row]) -> None:
         """Execute once a row."""
@@ -68,18 +67,19 @@ class SqliteSession:
         """The Clock port's reading."""
         return self._clock.now_ms()
 
-    def begin_write(self) -> None:
+    def begin_write(self, lock_tries: int) -> bool:
         """Take the write lock of the file."""
-        for _ in range(LOCK_TRIES_MAX):
+        for attempt in range(lock_tries):
+            if attempt > 0:
+                time.sleep(LOCK_POLL_S)  # only in the worker thread, and never on a database in memory
             try:
                 self._connection.execute("BEGIN IMMEDIATE")
             except sqlite3.OperationalError as error:
                 if not is_busy(error):
                     raise
             else:
-                return
-            time.sleep(LOCK_POLL_S)  # in the writer's own thread; in-memory databases are never busy
-        raise JournalBusy("another process holds the journal's write lock")
+                return True
+        return False
 
     def begin_read(self) -> None:
         """Fix the state that this transaction sees before the clock is read."""
@@ -91,11 +91,11 @@ class SqliteSession:
 
     def begin_step(self) -> None:
         """Savepoint."""
-        self._connection.execute("SAVEPOINT step")
+        self._cursor.execute("SAVEPOINT step")
 
     def keep_step(self) -> None:
         """Keep."""
-        self._connection.execute("RELEASE step")
+        self._cursor.execute("RELEASE step")
 
     def undo_step(self) -> None:
         """Undo."""
@@ -166,11 +166,14 @@ def prepare_file(path: Path) -> None:
         raise CannotStart(f"the journal {path} cannot be opened: {error.strerror}") from error
 
 
-def connect_file(path: Path) -> sqlite3.Connection:
-    """A durable connection to the file. Raises JournalLost for what is no database, CannotStart without WAL."""
+def connect_file(path: Path, wait_ms: int) -> sqlite3.Connection:
+    """A durable connection to the file, whose statements wait up to `wait_ms` for others' locks.
+
+    Raises JournalLost for what is no database, CannotStart without WAL.
+    """
     connection = _connect(str(path))
     try:
-        connection.execute(f"PRAGMA busy_timeout = {READ_WAIT_MS_MAX}")
+        connection.execute(f"PRAGMA busy_timeout = {wait_ms}")
         mode = connection.execute("PRAGMA journal_mode = WAL").fetchone()[0]
         connection.execute("PRAGMA synchronous = FULL")
         connection.execute("PRAGMA fullfsync = ON")

@@ -50,6 +50,7 @@ _LIVE = "settled = 0"
 _BY_AGE = "ORDER BY created_ms, client_order_id"
 _ORDER = f"{_ACCOUNT} AND client_order_id = ?"
 ORDER = select(ORDER_COLUMNS, "orders", _ORDER)
+ORDER_PROGRESS = select(("state", "executed_qty", "booked_qty"), "orders", _ORDER)
 ORDER_BY_NUMBER = select(ORDER_COLUMNS, "orders", f"{_SYMBOL} AND venue_order_id = ?")
 ORDERS_OF_HOLD = select(ORDER_COLUMNS, "orders", f"{_ACCOUNT} AND hold_id = ? {_BY_AGE}")
 ORDERS_LIVE = select(ORDER_COLUMNS, "orders", f"{_ACCOUNT} AND {_LIVE} {_BY_AGE}")
@@ -60,9 +61,9 @@ ORDER_PUT = (
 )
 ORDER_SETTLED = update("orders", ("settled",), "account = ? AND client_order_id = ?")
 ORDER_BOOKED = update("orders", ("booked_qty", "settled"), "account = ? AND client_order_id = ?")
-ORDERS_BOOKED = select(("client_order_id", "booked_qty"), "orders", f"{_ACCOUNT} ORDER BY client_order_id")
+ORDERS_BOOKED = select(("client_order_id", "booked_qty"), "orders", _ACCOUNT)
 FILL_NEW = insert_new("fill", FILL_COLUMNS)
-FILL_QUANTITIES = select(("client_order_id", "qty"), "fill", f"{_ACCOUNT} ORDER BY client_order_id")
+FILL_QUANTITIES = select(("client_order_id", "qty"), "fill", _ACCOUNT)
 TRADE_IDS_AFTER = select(("trade_id",), "fill", f"{_SYMBOL} AND trade_id > ?")
 TRADE_IDS_FROM = select(("trade_id",), "fill", f"{_SYMBOL} AND venue_ms >= ?")
 LAST_TRADE_ID = select(("max(trade_id)",), "fill", _LEG)

@@ -10,7 +10,7 @@ from dataclasses import replace
 from decimal import Context, Decimal, Inexact, InvalidOperation
 from typing import TYPE_CHECKING
 
-from holdfast.domain.amounts import ZERO, format_amount
+from holdfast.domain.amounts import format_amount
 from holdfast.domain.entry import JournaledEntry
 from holdfast.domain.errors import Unclassified
 from holdfast.journal import statements as sql
@@ -18,7 +18,7 @@ from holdfast.journal.chain import new_row
 from holdfast.journal.reads import SqlReads
 from holdfast.journal.rows import hold_row, leg_row
 from holdfast.journal.rows_operator import alert_row, request_row, result_text
-from holdfast.journal.rows_orders import close_row, fill_row, order_row
+from holdfast.journal.rows_orders import ORDER_STATES, close_row, fill_row, order_row
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -43,49 +43,54 @@ EXACT = Context(prec=60, traps=[Inexact, InvalidOperation])
 class SqlTx(SqlReads):
     """`Tx` of one account."""
 
-    __slots__ = ("_changed",)
+    __slots__ = ("_before", "_head", "_seq", "_set")
 
     def __init__(self, session: Session, state: AccountState) -> None:
         super().__init__(session, state.account, state)
-        self._changed = False
+        self._before = state
+        self._set = state
+        self._seq = state.last_seq
+        self._head = state.head_hash
+
+    def account(self) -> AccountState:
+        """The account's row as this step left it so far."""
+        if self._set.last_seq != self._seq:
+            self._set = replace(self._set, last_seq=self._seq, head_hash=self._head)
+        return self._set
 
     @property
     def changed_account(self) -> AccountState | None:
         """The account's state to be kept if the step succeeds; None if the step left it alone."""
-        return self._state if self._changed else None
-
-    def _set(self, state: AccountState) -> None:
-        self._state = state
-        self._changed = True
+        state = self.account()
+        return None if state is self._before else state
 
     def append(self, entry: Entry) -> JournaledEntry:
         """Append to the account's chain."""
         self._own_account(entry.account)
-        state = self.account()
-        row = new_row(entry, state.last_seq + 1, self.now_ms(), state.head_hash)
+        row = new_row(entry, self._seq + 1, self.now_ms(), self._head)
         self._session.run(sql.ENTRY_NEW, row)
-        self._set(replace(state, last_seq=row[1], head_hash=row[9]))
+        self._seq, self._head = row[1], row[9]
         return JournaledEntry(row[1], row[2], entry, row[8], row[9])
 
     def set_baseline(self, venue_ms: int, mode: PositionMode) -> None:
         """Record the first complete view."""
-        self._set(replace(self.account(), baseline_ms=venue_ms, position_mode=mode))
+        self._set = replace(self.account(), baseline_ms=venue_ms, position_mode=mode)
 
     def set_position_mode(self, mode: PositionMode) -> None:
         """Record how the account keeps positions."""
-        self._set(replace(self.account(), position_mode=mode))
+        self._set = replace(self.account(), position_mode=mode)
 
     def set_stamp(self, stamp_ms: int | None) -> None:
         """Renew the reconciler's stamp, or void it."""
-        self._set(replace(self.account(), stamp_ms=stamp_ms))
+        self._set = replace(self.account(), stamp_ms=stamp_ms)
 
     def set_trading_state(self, state: TradingState, detail: str) -> None:
         """Halt or resume."""
-        self._set(replace(self.account(), trading_state=state, halt_detail=detail))
+        self._set = replace(self.account(), trading_state=state, halt_detail=detail)
 
     def set_events_published(self, seq: int) -> None:
         """Remember up to where entries are on the bus."""
-        self._set(replace(self.account(), events_published_seq=seq))
+        self._set = replace(self.account(), events_published_seq=seq)
 
     def move_ledger(self, leg: Leg, delta: Decimal, cause: MoveCause, reference: str) -> LedgerState:
         """Add `delta` and raise the version by 1."""
@@ -101,7 +106,8 @@ class SqlTx(SqlReads):
     def put_leg(self, state: LedgerState) -> None:
         """Write everything of the leg but `amt` and `version`; a leg not seen before starts at 0, version 0."""
         self._own(state.leg)
-        self._session.run(sql.LEG_PUT, leg_row(replace(state, amt=ZERO, version=0)))
+        row = leg_row(state)
+        self._session.run(sql.LEG_PUT, (*row[:3], "0", 0, *row[5:]))  # amt and version of a new row
 
     def put_hold(self, hold: Hold) -> None:
         """Insert or replace."""
@@ -122,14 +128,16 @@ class SqlTx(SqlReads):
 
         Raises Unclassified if the journal has no such order.
         """
-        kept = self.order(order.client_order_id)
+        key = (self._account, order.client_order_id)
+        kept = self._session.one(sql.ORDER_PROGRESS, key)
         if kept is None:
             raise Unclassified(f"trade {trade.trade_id} was to be booked on unknown order {order.client_order_id}")
         if self._session.run(sql.FILL_NEW, fill_row(self._account, trade, order, ledger_part)) == 0:
             return False
-        after = replace(kept, booked_qty=EXACT.add(kept.booked_qty, trade.qty))
-        values = (format_amount(after.booked_qty), int(after.is_settled))
-        self._session.run(sql.ORDER_BOOKED, (*values, self._account, order.client_order_id))
+        state, executed, booked_before = kept
+        booked = EXACT.add(Decimal(booked_before), trade.qty)
+        settled = ORDER_STATES[state].is_final and booked >= Decimal(executed)
+        self._session.run(sql.ORDER_BOOKED, (format_amount(booked), int(settled), *key))
         return True
 
     def put_plan(self, plan_id: PlanId, content_hash: str, symbol: str, result: PlanResult | None) -> None:

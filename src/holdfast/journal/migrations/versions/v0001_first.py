@@ -329,7 +329,6 @@ def _create_fill() -> None:
         sa.PrimaryKeyConstraint("account", "symbol", "trade_id", "order_id"),
     )
     op.create_index("fill_leg", "fill", ["account", "symbol", "position_side", "trade_id"])
-    op.create_index("fill_of_order", "fill", ["account", "client_order_id"])
     op.create_index("fill_time", "fill", ["account", "symbol", "venue_ms"])
 
 
