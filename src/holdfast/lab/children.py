@@ -1,0 +1,142 @@
+"""Our own programs as child processes: started as a user starts them, seen to run, ended in order.
+
+    async with child("sim", ("sim", "--json", "--port", "0"), folder) as sim:
+        await while_running((sim,), work(sim.said["base_url"]))
+
+Invariants:
+
+    - A child is ready when it has printed its one JSON line; until then its end, or silence for `START_S_MAX`, is
+      CannotStart with the last lines of its log.
+    - No child outlives its block. On Linux none outlives us either, SIGKILL included: the kernel sends it SIGTERM when
+      our main thread ends (prctl PR_SET_PDEATHSIG).
+    - A child hears Ctrl-C from us alone (a session of its own), so that it ends when its block does, not before.
+    - It inherits the environment without settings of ours (HOLDFAST_x__y): its settings are those of its file.
+    - Its standard error is a file, `<folder>/<name>.log`: nobody has to read a pipe to keep it going.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import os
+import sys
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, TypeVar
+
+import msgspec
+
+from holdfast.domain.errors import CannotStart, Unclassified
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Coroutine, Mapping, Sequence
+    from pathlib import Path
+
+    Answer = TypeVar("Answer")
+
+START_S_MAX = 30.0
+"""Loading the program, opening the journal and the first contact with the exchange."""
+STOP_S_MAX = 10.0
+"""How long an orderly end may take before SIGKILL."""
+FIRST_LINE_BYTES_MAX = 64 * 1024
+LOG_SHOWN_BYTES = 1_500
+
+_PROGRAM = """
+import os, sys
+parent = int(sys.argv.pop(1))
+if sys.platform == "linux":
+    import ctypes
+    ctypes.CDLL(None).prctl(1, 15, 0, 0, 0)
+    if os.getppid() != parent:
+        sys.exit("the parent is gone")
+for name in [name for name in os.environ if name.startswith("HOLDFAST_") and "__" in name]:
+    del os.environ[name]
+from holdfast.cli.main import main
+main()
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Child:
+    """One started program."""
+
+    name: str
+    process: asyncio.subprocess.Process
+    log_path: Path
+    """Its standard error."""
+    said: Mapping[str, Any] = field(default_factory=dict)
+    """The JSON line that it printed when it was ready."""
+
+    @property
+    def pid(self) -> int:
+        """Its process id."""
+        return self.process.pid
+
+    def log_tail(self) -> str:
+        """The last lines of its log."""
+        return self.log_path.read_bytes()[-LOG_SHOWN_BYTES:].decode("utf-8", "replace").strip()
+
+    async def stop(self) -> int:
+        """End it in order, by SIGKILL if that takes too long; its exit status (negative: the signal)."""
+        with contextlib.suppress(ProcessLookupError):
+            self.process.terminate()
+        try:
+            async with asyncio.timeout(STOP_S_MAX):
+                return await self.process.wait()
+        except TimeoutError:
+            self.process.kill()
+            return await self.process.wait()
+
+
+@contextlib.asynccontextmanager
+async def child(name: str, arguments: Sequence[str], folder: Path) -> AsyncIterator[Child]:
+    """Run `holdfast <arguments>` until the end of the block. Raises CannotStart if it does not get ready."""
+    log_path = folder / f"{name}.log"
+    log_fd = os.open(log_path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+    try:
+        process = await asyncio.create_subprocess_exec(
+            *(sys.executable, "-c", _PROGRAM, str(os.getpid()), *arguments),
+            stdin=asyncio.subprocess.DEVNULL,
+            stdout=asyncio.subprocess.PIPE,
+            stderr=log_fd,
+            start_new_session=True,
+            limit=FIRST_LINE_BYTES_MAX,
+        )
+    finally:
+        os.close(log_fd)
+    started = Child(name, process, log_path)
+    try:
+        yield Child(name, process, log_path, await _first_line(started))
+    finally:
+        await started.stop()
+
+
+async def _first_line(started: Child) -> dict[str, Any]:
+    out = started.process.stdout
+    if out is None:
+        raise Unclassified(f"{started.name} has no standard output")
+    try:
+        async with asyncio.timeout(START_S_MAX):
+            line = await out.readline()
+        said = msgspec.json.decode(line, type=dict[str, Any])
+    except TimeoutError:
+        raise CannotStart(f"{started.name} was not ready in {START_S_MAX:g} s: {started.log_tail()}") from None
+    except msgspec.MsgspecError:
+        await started.stop()
+        raise CannotStart(f"{started.name} did not start: {started.log_tail()}") from None
+    return said
+
+
+async def while_running(children: Sequence[Child], work: Coroutine[None, None, Answer]) -> Answer:
+    """Await `work`. Raises Unclassified if a child ends before it does; the work is cancelled then."""
+    task = asyncio.ensure_future(work)
+    ends = {asyncio.ensure_future(each.process.wait()): each for each in children}
+    try:
+        await asyncio.wait({task, *ends}, return_when=asyncio.FIRST_COMPLETED)
+        if not task.done():
+            ended = next(each for end, each in ends.items() if end.done())
+            raise Unclassified(f"{ended.name} ended with status {ended.process.returncode}: {ended.log_tail()}")
+        return task.result()
+    finally:
+        for each in (task, *ends):
+            each.cancel()
+        await asyncio.gather(task, *ends, return_exceptions=True)
