@@ -5,7 +5,8 @@
     | its venue number is an order in the journal         | own              |
     | its client id is an order in the journal            | own              |
     | its client id is the venue's own (liquidation, ADL, settlement) | forced |
-    | its client id is known and neither                  | foreign          |
+    | its client id is known and none of these            | foreign          |
+    | its client id carries our prefix, but the journal knows no such order | nothing proven: incomplete |
     | its client id is not known                          | nothing proven: the evidence is incomplete |
 
 Trades of other legs, and trades booked already, are left out. Pure; the service looks the client ids up (from
@@ -19,6 +20,7 @@ from typing import TYPE_CHECKING
 
 from holdfast.decide.reconcile import Evidence
 from holdfast.domain.amounts import ZERO
+from holdfast.domain.names import is_our_client_order_id
 from holdfast.domain.trade import is_forced_client_order_id
 
 if TYPE_CHECKING:
@@ -62,7 +64,7 @@ def weigh(
         client_id = trade.client_order_id or client_ids.get(trade.order_id)
         if trade.order_id in own_orders:
             own.append(replace(trade, client_order_id=own_orders[trade.order_id].client_order_id))
-        elif client_id is None:
+        elif not client_id or is_our_client_order_id(client_id):
             complete = False
         elif is_forced_client_order_id(client_id):
             forced.append(trade)

@@ -12,6 +12,10 @@
     | Unknown                                | UNKNOWN                                | waits               |
 
 An order that comes back OPEN after a MARKET request is asked about like an UNKNOWN one until it is final.
+
+What the venue said once, that it took the order or that it executed a part, is never taken back: not by a later
+report that says less, not by a refusal, not by absence. A report outweighs a refusal and an absence: they were
+about the order's acceptance, and the report shows it.
 """
 
 from __future__ import annotations
@@ -30,10 +34,12 @@ if TYPE_CHECKING:
 
 def adopt_report(order: Order, report: OrderReport, now_ms: int) -> Order:
     """The order with what the venue reports of it. A report never takes back what an earlier one proved."""
-    state = report.state()
-    if order.state.is_final and not state.is_final:
-        return order
-    executed = max(order.executed_qty, report.executed_qty)
+    executed = max(order.executed_qty, order.booked_qty, report.executed_qty)
+    state = replace(report, executed_qty=executed).state()
+    if order.state is OrderState.FILLED:
+        state = OrderState.FILLED
+    elif order.state in {OrderState.PARTIAL, OrderState.NOT_FILLED} and not state.is_final:
+        state = OrderState.PARTIAL if executed > ZERO else OrderState.NOT_FILLED
     error = Reason.NOT_FILLED.value if state is OrderState.NOT_FILLED else ""
     return replace(
         order,
@@ -47,8 +53,15 @@ def adopt_report(order: Order, report: OrderReport, now_ms: int) -> Order:
     )
 
 
+def was_taken(order: Order) -> bool:
+    """Tell whether the venue has shown, by a report or a trade, that it took the order."""
+    return order.venue_order_id is not None or order.executed_qty > ZERO or order.booked_qty > ZERO
+
+
 def refused(order: Order, reason: Reason, detail: str, now_ms: int) -> Order:
-    """The order, proven not executed."""
+    """The order, proven not executed; one that the venue has shown it took is asked about instead."""
+    if was_taken(order):
+        return unknown(order, f"taken, then refused: {detail}", now_ms)
     return replace(order, state=OrderState.REFUSED, error=reason.value, error_detail=detail, updated_ms=now_ms)
 
 
@@ -60,7 +73,9 @@ def unknown(order: Order, detail: str, now_ms: int) -> Order:
 
 
 def not_accepted(order: Order, now_ms: int) -> Order:
-    """The order, proven by absence not to have been accepted."""
+    """The order, proven by absence not to have been accepted; one that the venue took is asked about instead."""
+    if was_taken(order):
+        return unknown(order, "taken, then not found", now_ms)
     detail = "two lookups after recvWindow, the trades and the position show no trace of it"
     return replace(
         order,

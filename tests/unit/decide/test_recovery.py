@@ -1,0 +1,105 @@
+"""The table of an order without an answer, enumerated."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from itertools import product
+from typing import TYPE_CHECKING
+
+from holdfast.decide.recovery import (
+    ABSENCE_SPACING_MS,
+    Footprint,
+    Lookup,
+    Resolution,
+    UnknownFacts,
+    resolve,
+    window_end_ms,
+)
+from holdfast.domain.names import VenueOrderId
+from holdfast.domain.order import OrderState
+from tests.unit.decide.samples import LIMITS, NOW, ORDER, REPORT, ZERO, D
+from tests.unit.decide.tables import Row, hold_to
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+UNKNOWN = replace(ORDER, state=OrderState.UNKNOWN)
+TAKEN = (
+    replace(UNKNOWN, venue_order_id=VenueOrderId(1)),
+    replace(UNKNOWN, executed_qty=D(1)),
+    replace(UNKNOWN, booked_qty=D(1)),
+)
+END = ORDER.timestamp_ms + ORDER.recv_window_ms + LIMITS.unknown_margin_ms
+SPACE = ABSENCE_SPACING_MS
+NOWS = (END - 1, END, END + 1, END + 1 + SPACE, END + 2 + SPACE)
+ABSENCES = (
+    (),
+    (END,),
+    (END + 1,),
+    (END, END + SPACE),
+    (END + 1, END + SPACE),
+    (END + 1, END + 1 + SPACE),
+    (END - 9, END + 1, END + 2, END + 1 + SPACE),
+    (END + 1, END + 2 + SPACE),
+)
+
+
+def late(facts: UnknownFacts) -> list[int]:
+    """The absences that count: after the window, not from the future."""
+    return [at for at in facts.absences_ms if at > END and at <= facts.venue_now_ms]
+
+
+def was_seen(facts: UnknownFacts) -> bool:
+    """The venue has shown the order once."""
+    order = facts.order
+    return order.venue_order_id is not None or order.executed_qty != ZERO or order.booked_qty != ZERO
+
+
+ROWS: list[Row[UnknownFacts]] = [
+    Row("1", lambda f: f.lookup is Lookup.FOUND, Resolution.ADOPT),
+    Row("2", lambda f: f.report is not None, Resolution.ADOPT),
+    Row("3", lambda f: f.footprint is Footprint.TRADE or was_seen(f), Resolution.KEEP_ASKING),
+    Row("4", lambda f: f.lookup is Lookup.FAILED, Resolution.KEEP_ASKING),
+    Row("5", lambda f: f.venue_now_ms <= END, Resolution.KEEP_ASKING),
+    Row("6 fewer", lambda f: len(late(f)) < 2, Resolution.KEEP_ASKING),
+    Row("6 not spaced", lambda f: max(late(f), default=0) - min(late(f), default=0) < SPACE, Resolution.KEEP_ASKING),
+    Row("7 not read", lambda f: f.footprint is Footprint.NOT_READ, Resolution.KEEP_ASKING),
+    Row("7 moved", lambda f: f.footprint is Footprint.MOVED, Resolution.KEEP_ASKING),
+    Row("8", lambda _: True, Resolution.NOT_ACCEPTED),
+]
+
+
+def world() -> Iterator[UnknownFacts]:
+    """Every combination of what the venue may say."""
+    for order, now, lookup, report, absences, footprint in product(
+        (UNKNOWN, *TAKEN), NOWS, Lookup, (None, REPORT), ABSENCES, Footprint
+    ):
+        yield UnknownFacts(order, LIMITS, now, lookup, report, absences, footprint)
+
+
+def test_every_answer_falls_under_its_row() -> None:
+    """Over every combination of answers the resolution is that of the first row that applies."""
+    decided = hold_to(ROWS, world(), resolve)
+    assert decided["8"] > 0
+
+
+def test_the_window_ends_when_the_venue_can_take_the_request_no_more() -> None:
+    """The window is the signed timestamp, the recvWindow and a margin, on the venue's clock."""
+    assert window_end_ms(ORDER, LIMITS) == NOW - 100 + 2_000 + 1_000
+
+
+def test_absence_proves_nothing_while_anything_else_is_seen() -> None:
+    """NOT_ACCEPTED needs every single one of its conditions: take any away and the order is asked about again (I8)."""
+    proof = UnknownFacts(
+        UNKNOWN, LIMITS, END + 1 + SPACE, Lookup.NOT_THERE, None, (END + 1, END + 1 + SPACE), Footprint.NONE
+    )
+    assert resolve(proof) is Resolution.NOT_ACCEPTED
+    for weaker in (
+        replace(proof, venue_now_ms=END + SPACE),
+        replace(proof, lookup=Lookup.FAILED),
+        replace(proof, absences_ms=(END + 1,)),
+        replace(proof, absences_ms=(END, END + SPACE)),
+        *(replace(proof, footprint=each) for each in Footprint if each is not Footprint.NONE),
+        *(replace(proof, order=each) for each in TAKEN),
+    ):
+        assert resolve(weaker) is Resolution.KEEP_ASKING, weaker
