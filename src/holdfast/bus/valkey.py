@@ -106,6 +106,10 @@ class ValkeyBus:
 
         If it refuses a result (out of memory) it may still have acknowledged: finish again with the same results.
         """
+        if self._acknowledged >= TRIM_EVERY:
+            # Before the results, so that a failure here leaves nothing half done.
+            await self.trim_plans(PLANS_KEPT_MS)
+            self._acknowledged = 0
         keys = self._keys
         commands: list[Command] = [
             ("XADD", keys.results, "MAXLEN", "~", RESULTS_KEPT, "*", *encode_result(result)) for result in results
@@ -115,9 +119,6 @@ class ValkeyBus:
         if commands:
             all_checked(await self._writes.call(*commands))
         self._acknowledged += len(acknowledge)
-        if self._acknowledged >= TRIM_EVERY:
-            self._acknowledged = 0
-            await self.trim_plans(PLANS_KEPT_MS)
 
     async def trim_plans(self, kept_ms: int) -> None:
         """Drop acknowledged plans that are older than `kept_ms` by the server's clock.

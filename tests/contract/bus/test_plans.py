@@ -11,7 +11,7 @@ import pytest
 
 from holdfast.bus.keys import GROUP, Keys
 from holdfast.bus.readiness import MARKS_MAX, Readiness
-from holdfast.bus.valkey import ValkeyBus
+from holdfast.bus.valkey import TRIM_EVERY, ValkeyBus
 from holdfast.domain.errors import BusUnavailable
 from holdfast.domain.reasons import Reason
 from holdfast.ports.bus import Backlog, Bus
@@ -262,6 +262,22 @@ def test_the_plan_stream_loses_acknowledged_entries_only() -> None:
             (left,) = await other.call(("XLEN", PLANS))
             assert 100 <= cast("int", left) < 300
             assert ids(await bus.read_plans(count=900, wait_ms=0)) == [f"p-{n}" for n in range(900, 1_000)]
+
+    run(body())
+
+
+def test_finishing_trims_now_and_then() -> None:
+    """Once in TRIM_EVERY acknowledgements the plan stream is trimmed, and by default nothing recent goes."""
+
+    async def body() -> None:
+        async with running_server() as server, running_bus(server.url) as bus, raw(server.url) as other:
+            entry_ids = [await add_plan(other, f"p-{n}") for n in range(9)]
+            await bus.read_plans(count=9, wait_ms=0)
+            for entry_id in entry_ids * (2 * TRIM_EVERY // 9 + 1):
+                await bus.finish([], [entry_id])
+            (stats,) = await other.call(("INFO", "commandstats"))
+            assert b"cmdstat_xtrim:calls=2," in cast("bytes", stats)
+            assert await other.call(("XLEN", PLANS)) == [9]
 
     run(body())
 
