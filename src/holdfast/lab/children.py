@@ -88,8 +88,13 @@ class Child:
 
 
 @contextlib.asynccontextmanager
-async def child(name: str, arguments: Sequence[str], folder: Path) -> AsyncIterator[Child]:
-    """Run `holdfast <arguments>` until the end of the block. Raises CannotStart if it does not get ready."""
+async def child(
+    name: str, arguments: Sequence[str], folder: Path, secrets: Mapping[str, str] | None = None
+) -> AsyncIterator[Child]:
+    """Run `holdfast <arguments>` until the end of the block. Raises CannotStart if it does not get ready.
+
+    `secrets` are variables that it finds in its environment besides ours: the keys that its settings name.
+    """
     log_path = folder / f"{name}.log"
     log_fd = os.open(log_path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
     try:
@@ -98,6 +103,7 @@ async def child(name: str, arguments: Sequence[str], folder: Path) -> AsyncItera
             stdin=asyncio.subprocess.DEVNULL,
             stdout=asyncio.subprocess.PIPE,
             stderr=log_fd,
+            env={**os.environ, **(secrets or {})},
             start_new_session=True,
             limit=FIRST_LINE_BYTES_MAX,
         )
