@@ -23,7 +23,7 @@ from holdfast.services.reconcile import Reconciler
 from holdfast.services.requests import Requests
 from holdfast.services.resolving import Resolver
 from holdfast.services.sending import Sender
-from holdfast.services.supervisor import acquire_lease, keep_lease, keep_rules, read_marks, run_tasks
+from holdfast.services.supervisor import acquire_lease, keep_clock, keep_lease, keep_rules, read_marks, run_tasks
 from holdfast.settings import KeyUse
 from holdfast.venues.binance import ApiKey, ApiSecret, BinanceConfig, binance_reader, binance_trader
 from holdfast.venues.binance.addresses import Environment as VenueEnvironment
@@ -98,7 +98,7 @@ async def build_account(world: World, account: AccountId, stack: contextlib.Asyn
     feed: Feed | None = None
     if ServiceName.RECONCILE in world.services:
         context = _context(world, account, ServiceName.RECONCILE, wakes, rules)
-        reader = binance_reader(_venue_config(world, account, KeyUse.READ), world.clock)
+        reader = binance_reader(_venue_config(world, account, KeyUse.READ), world.clock, world.gate)
         stack.push_async_callback(reader.close)
         await _first_contact(world, reader, context)
         feed = Feed(context, reader, picture)
@@ -106,7 +106,7 @@ async def build_account(world: World, account: AccountId, stack: contextlib.Asyn
         jobs.append(_reconcile_job(world, context, reader, feed, picture, bus))
     if ServiceName.APPLY in world.services:
         context = _context(world, account, ServiceName.APPLY, wakes, rules)
-        trader = binance_trader(_venue_config(world, account, KeyUse.TRADE), world.clock)
+        trader = binance_trader(_venue_config(world, account, KeyUse.TRADE), world.clock, world.gate)
         stack.push_async_callback(trader.close)
         await _first_contact(world, trader, context)
         jobs.append(_apply_job(world, context, trader, feed, bus))
@@ -150,7 +150,7 @@ def _reconcile_job(  # noqa: PLR0917 - the parts it joins, each named
             ("stream", feed.run_stream),
             ("views", feed.run_views),
             ("evaluate", reconciler.run),
-            ("rules", lambda: keep_rules(context, reader)),
+            ("clock", lambda: keep_clock(context, reader)),
             ("streams", publisher.run_streams),
             ("marks", publisher.run_marks),
             ("copies", publisher.run_copies),
@@ -158,6 +158,8 @@ def _reconcile_job(  # noqa: PLR0917 - the parts it joins, each named
             ("imports", requests.run_imports),
             ("alerts", alerting.run),
         ]
+        if ServiceName.APPLY not in world.services:
+            tasks.append(("rules", lambda: keep_rules(context, reader)))
         await run_tasks(context, tasks)
 
     return job
@@ -185,6 +187,8 @@ def _apply_job(world: World, context: Context, trader: VenueTrader, shared: Feed
         intake = Intake(context, bus, executor, closer, publisher, holds)
         tasks: list[Task] = [
             ("lease", lambda: keep_lease(context)),
+            ("rules", lambda: keep_rules(context, trader)),
+            ("clock", lambda: keep_clock(context, trader)),
             ("plans", intake.run_plans),
             ("closes", intake.run_closes),
             ("resolver", resolver.run),
@@ -193,10 +197,7 @@ def _apply_job(world: World, context: Context, trader: VenueTrader, shared: Feed
             ("marks", publisher.run_marks),
         ]
         if shared is None:
-            tasks += [
-                ("stream", feed.run_stream),
-                ("rules", lambda: keep_rules(context, trader)),
-            ]
+            tasks.append(("stream", feed.run_stream))
         await run_tasks(context, tasks)
 
     return job

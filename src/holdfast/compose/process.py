@@ -17,6 +17,7 @@ from holdfast.telemetry.log import open_log
 from holdfast.telemetry.metrics import PrometheusMetrics
 from holdfast.telemetry.redact import Redactor
 from holdfast.telemetry.serve import Health, TelemetryServer
+from holdfast.venues.binance import Gate
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -86,6 +87,7 @@ async def _run_world(
             journal=journal,
             alerts=alerts,
             bus_url=bus_url,
+            gate=Gate(clock),
         )
         jobs = [await build_account(world, account, stack) for account in settings.accounts]
         telemetry = TelemetryServer(world.metrics, lambda: _health(world), settings.metrics.port)

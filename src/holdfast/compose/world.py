@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from holdfast.settings import Settings
     from holdfast.telemetry.metrics import PrometheusMetrics
     from holdfast.telemetry.redact import Redactor
+    from holdfast.venues.binance import Gate
 
 Job = Callable[[], Coroutine[None, None, None]]
 """One service of one account, not started yet."""
@@ -59,6 +60,8 @@ class World:
     journal: Journal
     alerts: Alerts
     bus_url: str
+    gate: Gate
+    """The venue's limits are per address: one gate for all accounts, so that a ban heard by one stops all."""
     feeds: dict[AccountId, Feed] = field(default_factory=dict)
 
     @property

@@ -66,19 +66,30 @@ async def keep_lease(context: Context) -> None:
 
 
 async def keep_rules(context: Context, reader: VenueReader) -> None:
-    """Keep mark prices, instruments and the venue clock's offset up to date until cancelled."""
+    """Keep mark prices and instruments up to date until cancelled.
+
+    Apply runs it with the adapter that trades: its connection stays warm by it, so that an order needs no handshake.
+    """
     rounds = 0
     while True:
         await asyncio.sleep(MARKS_MS / 1000)
         rounds += 1
         try:
             await read_marks(context, reader)
-            if rounds % (CLOCK_MS // MARKS_MS) == 0:
-                await reader.sync_clock()
             if rounds % RULES_EVERY == 0:
                 context.rules.instruments = await reader.instruments()
         except VenueUnavailable as error:
             context.log.warning("rules_failed", account=context.account, detail=str(error))
+
+
+async def keep_clock(context: Context, reader: VenueReader) -> None:
+    """Keep the adapter's measure of the venue's clock up to date until cancelled."""
+    while True:
+        await asyncio.sleep(CLOCK_MS / 1000)
+        try:
+            await reader.sync_clock()
+        except VenueUnavailable as error:
+            context.log.warning("clock_failed", account=context.account, detail=str(error))
 
 
 async def read_marks(context: Context, reader: VenueReader) -> None:
