@@ -127,6 +127,7 @@ TEXTS: Final = MappingProxyType(
         Code.PRICE_BELOW_MIN: "Price less than min price.",
         Code.PRICE_OFF_TICK: "Price not increased by tick size.",
         Code.BAD_CLIENT_ID: "Client order id is not valid: not more than 36 chars of ^[\\.A-Z\\:/a-z0-9_-]{{1,36}}$.",
+        Code.PRICE_ABOVE_CAP: "Limit price can't be higher than {}.",
         Code.QTY_OFF_STEP: "Qty not increased by step size.",
         Code.PRICE_BELOW_FLOOR: "Limit price can't be lower than {}.",
         Code.BAD_LEVERAGE: "Leverage {} is not valid.",

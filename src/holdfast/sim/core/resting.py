@@ -11,7 +11,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from holdfast.sim.core.admission import is_reducing
-from holdfast.sim.core.amounts import ZERO
+from holdfast.sim.core.amounts import ZERO, money
 from holdfast.sim.core.batches import Batch, publish
 from holdfast.sim.core.filling import close_order, cut, fill_resting, sweep_reducing
 from holdfast.sim.core.filters import check_price, check_qty
@@ -60,12 +60,18 @@ def amend(exchange: Exchange, account: Account, order: Order | None, qty: Decima
     check_qty(market.rules, order.order_type, qty)
     check_price(market.rules, market.quote(now), order.side, price)
     batch = Batch(account, now)
-    order.price = price
+    price_before, order.price = order.price, price
     order.updated_ms = now
     if qty <= order.executed:
         # The venue cancels an order that is amended below what it has executed.
         close_order(exchange, batch, order, Status.CANCELED, ExpiryReason.NONE)
     else:
+        # Margin follows the worth of what still rests; amended orders are not checked against the wallet again.
+        worth_before = order.remaining * price_before
+        if worth_before:
+            reserved = money(order.reserved * (qty - order.executed) * price / worth_before)
+            account.reserved += reserved - order.reserved
+            order.reserved = reserved
         order.qty = qty
         batch.order(order, "AMENDMENT")
     publish(exchange, batch)
