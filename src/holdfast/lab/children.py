@@ -50,9 +50,11 @@ if sys.platform == "linux":
         sys.exit("the parent is gone")
 for name in [name for name in os.environ if name.startswith("HOLDFAST_") and "__" in name]:
     del os.environ[name]
-from holdfast.cli.main import main
-main()
+import importlib
+importlib.import_module(sys.argv.pop(1)).main()
 """
+HOLDFAST = "holdfast.cli.main"
+"""The module whose `main` is the `holdfast` command. Named, not imported: it lies above this floor."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,17 +91,22 @@ class Child:
 
 @contextlib.asynccontextmanager
 async def child(
-    name: str, arguments: Sequence[str], folder: Path, secrets: Mapping[str, str] | None = None
+    name: str,
+    arguments: Sequence[str],
+    folder: Path,
+    secrets: Mapping[str, str] | None = None,
+    module: str = HOLDFAST,
 ) -> AsyncIterator[Child]:
     """Run `holdfast <arguments>` until the end of the block. Raises CannotStart if it does not get ready.
 
+    `module` names another program of ours: the module whose `main` is run instead.
     `secrets` are variables that it finds in its environment besides ours: the keys that its settings name.
     """
     log_path = folder / f"{name}.log"
     log_fd = os.open(log_path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
     try:
         process = await asyncio.create_subprocess_exec(
-            *(sys.executable, "-c", _PROGRAM, str(os.getpid()), *arguments),
+            *(sys.executable, "-c", _PROGRAM, str(os.getpid()), module, *arguments),
             stdin=asyncio.subprocess.DEVNULL,
             stdout=asyncio.subprocess.PIPE,
             stderr=log_fd,
