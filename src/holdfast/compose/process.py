@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 import signal
 import sys
+from collections import deque
 from typing import TYPE_CHECKING
 
 from holdfast.bus.embedded import EmbeddedServer
@@ -93,7 +94,7 @@ async def _run_world(
         telemetry = TelemetryServer(world.metrics, lambda: _health(world), settings.metrics.port)
         await stack.enter_async_context(telemetry)
         announce(_started(world, server, telemetry, has_alerts=alerts.has_channel))
-        await _until_one_ends([job for each in jobs for job in each], server)
+        await _until_one_ends([job for each in jobs for job in each], server, world)
 
 
 def _started(world: World, server: EmbeddedServer | None, telemetry: TelemetryServer, *, has_alerts: bool) -> Started:
@@ -137,11 +138,11 @@ def _health(world: World) -> Health:
     return Health(all(word == "proved" for word in parts.values()), parts)
 
 
-async def _until_one_ends(jobs: list[Job], server: EmbeddedServer | None) -> None:
+async def _until_one_ends(jobs: list[Job], server: EmbeddedServer | None, world: World) -> None:
     """Run every service; the first end of any, or the embedded bus's, is raised."""
     running = [asyncio.ensure_future(job()) for job in jobs]
     if server is not None:
-        running.append(asyncio.ensure_future(_bus_ended(server)))
+        running.append(asyncio.ensure_future(_keep_bus(server, world)))
     try:
         done, _ = await asyncio.wait(running, return_when=asyncio.FIRST_COMPLETED)
     finally:
@@ -152,6 +153,22 @@ async def _until_one_ends(jobs: list[Job], server: EmbeddedServer | None) -> Non
         each.result()
 
 
-async def _bus_ended(server: EmbeddedServer) -> None:
-    status = await server.wait_ended()
-    raise BusUnavailable(f"the embedded bus ended with status {status}; start holdfast again")
+async def _keep_bus(server: EmbeddedServer, world: World) -> None:
+    """Start the embedded bus again when it ends; raises when it ends too often to be worth it.
+
+    Meanwhile nothing is permitted, because holds on the bus cannot be read; nothing is lost: the journal has it.
+    """
+    ended_ns: deque[int] = deque(maxlen=BUS_RESTARTS_MAX)
+    while True:
+        status = await server.wait_ended()
+        now_ns = world.clock.monotonic_ns()
+        world.log.error("bus_ended", status=status)
+        if len(ended_ns) == BUS_RESTARTS_MAX and now_ns - ended_ns[0] < BUS_RESTARTS_MS * 1_000_000:
+            raise BusUnavailable(f"the embedded bus ended {BUS_RESTARTS_MAX} times within a minute, last with {status}")
+        ended_ns.append(now_ns)
+        await server.restart()
+        world.log.info("bus_restarted")
+
+
+BUS_RESTARTS_MAX = 5
+BUS_RESTARTS_MS = 60_000

@@ -93,7 +93,7 @@ class Copies:
 
     def _is_news(self, copy: StateCopy, now_ms: int) -> bool:
         known = self._written.get(copy.key)
-        if known is not None and known[0] == copy:
+        if known is not None and (known[0].text, known[0].fields) == (copy.text, copy.fields):
             half_life = copy.ttl_ms // 2 if copy.ttl_ms is not None else None
             if half_life is None or now_ms - known[1] < half_life:
                 return False
@@ -121,10 +121,12 @@ class Copies:
 
     def _hold(self, key: str, holds: tuple[Hold, ...]) -> StateCopy:
         name = f"reconcile:hold:{key}"
+        ours = self._held.get(key)
         if holds:
-            self._held[key] = holds[0].hold_id
-            return StateCopy(name, text=holds[0].hold_id)
-        return StateCopy(name, expected=self._held.get(key))
+            hold_id = holds[0].hold_id
+            self._held[key] = hold_id
+            return StateCopy(name, text=hold_id, expected=ours or hold_id)
+        return StateCopy(name, expected=ours)
 
     def _state(self, key: str, leg: LedgerState, holds: tuple[Hold, ...]) -> StateCopy:
         hold = holds[0] if holds else None

@@ -272,15 +272,15 @@ class Requests:
                 if hold is None:
                     await self._import(symbol, value)
                 elif not hold.is_open:
-                    await self._clear(symbol, value)
+                    await self._replace(symbol, value, text=None)
 
     async def _journaled(self, hold_id: HoldId) -> Hold | None:
         return await self._context.journal.query(self._context.account, lambda reads: reads.hold(hold_id))
 
-    async def _clear(self, symbol: Symbol, value: str) -> None:
-        """Take away our own copy of a released hold that an earlier process left behind."""
+    async def _replace(self, symbol: Symbol, value: str, text: str | None) -> None:
+        """Put the journal's word in the place of what stands there: an imported hold's id, or nothing."""
         try:
-            await self._bus.publish_copies((StateCopy(f"reconcile:hold:{symbol}", expected=value),))
+            await self._bus.publish_copies((StateCopy(f"reconcile:hold:{symbol}", text=text, expected=value),))
         except BusUnavailable as error:
             self._context.log.warning("bus_unavailable", account=self._context.account, detail=str(error))
 
@@ -289,17 +289,21 @@ class Requests:
         leg = Leg(self._context.account, symbol, sides[self._mode])
         emitted: list[JournaledEntry] = []
         out = Written(emitted, [])
+        ids: list[HoldId] = []
 
         def write(tx: Tx, _choice: None, holds: tuple[Hold, ...]) -> None:
             emitted.clear()
-            if any(hold.owner is HoldOwner.OPERATOR for hold in holds):
+            ids[:] = [hold.hold_id for hold in holds if hold.owner is HoldOwner.OPERATOR]
+            if ids:
                 return
             hold = _put_operator_hold(tx, leg, f"set on the bus: {value[:VALUE_CHARS_MAX]}")
+            ids.append(hold.hold_id)
             emitted.append(_hold_entry(tx, hold, EntryKind.HOLD_IMPORTED))
             alert_person(tx, hold, "a hold was set on the bus by hand; `holdfast release` ends it", out)
 
         await self._context.transact(read=lambda reads: reads.open_holds(symbol), decide=lambda _: None, write=write)
         self._context.emit(emitted)
+        await self._replace(symbol, value, text=ids[0])
         self._context.hold_changed(symbol)
         self._context.wakes.alerts.knock("import")
 
