@@ -59,7 +59,7 @@ HOLD_LONG, HOLD_SHORT = ("BUY", "0.005"), ("SELL", "0.005")
     ],
 )
 def test_reduce_only_in_one_way_mode(
-    held: tuple[str, str] | None, side: str, qty: str, knob: str, code: int | None, left: list[str]
+    *, held: tuple[str, str] | None, side: str, qty: str, knob: str, code: int | None, left: list[str]
 ) -> None:
     """A reduce-only order shrinks the position, is cut to it, or is refused, and never opens or flips."""
     w = world()

@@ -33,6 +33,7 @@ ABOVE, BELOW = "65000", "63000"
     ],
 )
 def test_time_in_force_and_depth(
+    *,
     price: str | None,
     tif: str,
     depth: str | None,
@@ -165,7 +166,7 @@ def test_shuffled_events_keep_their_order_within_a_type() -> None:
 
 
 def test_the_price_walk_is_replayable_and_bounded() -> None:
-    """Two exchanges with one seed show the same prices at the same times; another seed shows others; all on the tick."""
+    """One seed shows the same prices at the same times, another seed shows others, and all sit on the tick."""
 
     def prices(seed: int) -> list[Decimal]:
         w = world(seed=seed, volatility_ppm=500)

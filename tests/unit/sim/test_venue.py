@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hmac
+import json
 from decimal import Decimal
 from urllib.parse import quote_plus
 
@@ -82,10 +84,10 @@ def test_the_engine_looks_at_the_clock_again(waited_ms: int, code: int | None) -
         ("GET", "/fapi/v9/nothing", "k", "s", 404, -1020),
     ],
 )
-def test_keys_and_permissions(method: str, path: str, key: str, secret: str, status: int, code: int | None) -> None:
+def test_keys_and_permissions(*, method: str, path: str, key: str, secret: str, status: int, code: int | None) -> None:
     """A call asks for the key, signature and permission that it is documented to ask for."""
     w = world()
-    reply = w.venue.handle(w.request(method, path, key=key, secret=secret, **ORDER))
+    reply = w.venue.handle(w.request(method, path, key=key, signed_with=secret, **ORDER))
     assert reply.status == status
     assert (reply.body["code"] if isinstance(reply.body, dict) and "code" in reply.body else None) == code
 
@@ -104,11 +106,8 @@ def test_a_signed_call_needs_its_timestamp_and_signature(missing: str) -> None:
     }
 
 
-def signed(w: World, text: str) -> str:
+def signed(text: str) -> str:
     """Return the signature of a text by key `k`."""
-    import hmac  # noqa: PLC0415 - used by this test's helper alone
-
-    del w
     return hmac.digest(b"s", text.encode(), "sha256").hex()
 
 
@@ -120,13 +119,13 @@ def test_a_signature_counts_wherever_it_stands(place: str) -> None:
     encoded = text.replace("a:b", quote_plus("a:b"))
     head, tail = text[:30], text[30:]
     query, body = {
-        "query": (f"{text}&signature={signed(w, text)}", ""),
-        "body": ("", f"{text}&signature={signed(w, text)}"),
+        "query": (f"{text}&signature={signed(text)}", ""),
+        "body": ("", f"{text}&signature={signed(text)}"),
         "split": (head.rsplit("&", 1)[0], f"{(head.rsplit('&', 1)[1] + tail)}&signature="),
-        "decoded": ("", f"{encoded}&signature={signed(w, text)}"),
+        "decoded": ("", f"{encoded}&signature={signed(text)}"),
     }[place]
     if place == "split":
-        body += signed(w, query + body.removesuffix("&signature="))
+        body += signed(query + body.removesuffix("&signature="))
     request = Request(Channel.REST, "POST", "/fapi/v1/order", "10.0.0.1", "k", read_params(query, body), query, body)
     assert w.venue.handle(request).status == 200
 
@@ -142,7 +141,7 @@ def test_the_websocket_api_takes_raw_and_encoded_signatures(encode: type[str]) -
     w = world()
     params = {"apiKey": "k", "timestamp": str(w.clock.ms), "symbol": "BTCUSDT", "origClientOrderId": "a:b"}
     text = "&".join(f"{k}={encode(v)}" for k, v in sorted(params.items()))
-    request = Request(Channel.WS, "GET", "/fapi/v1/order", "10.0.0.1", "k", {**params, "signature": signed(w, text)})
+    request = Request(Channel.WS, "GET", "/fapi/v1/order", "10.0.0.1", "k", {**params, "signature": signed(text)})
     assert w.venue.handle(request).body == {"code": -2013, "msg": "Order does not exist."}
 
 
@@ -234,7 +233,7 @@ def test_post_answers_carry_no_average_price_unless_a_knob_says_so() -> None:
 
 
 def test_v3_omits_what_is_flat_and_v2_lists_everything() -> None:
-    """positionRisk v3 has rows for positions and open orders alone, v2 one for each symbol."""
+    """Version 3 of positionRisk has rows for positions and open orders alone, v2 one for each symbol."""
     w = world(extra_symbols=3)
     w.place("SELL", "0.003")
     w.place("BUY", "0.100", symbol="ETHUSDT", price="3100")
@@ -266,7 +265,7 @@ def test_prices_do_not_bump_update_time() -> None:
 
 
 def test_user_trades_by_id_time_and_order() -> None:
-    """userTrades answers from an id on, inside a window, of one order, or the latest; never two questions at once."""
+    """A question for userTrades answers from an id on, inside a window, of one order, or the latest; never two questions at once."""
     w = world()
     orders = []
     for _ in range(5):
@@ -291,8 +290,6 @@ def test_user_trades_by_id_time_and_order() -> None:
 
 def test_a_batch_answers_one_row_an_order() -> None:
     """A batch mixes answers and refusals in the order of its orders, and more than five are refused."""
-    import json  # noqa: PLC0415 - one test writes JSON by hand
-
     w = world()
     good = {**ORDER, "newClientOrderId": "b1"}
     bad = {**ORDER, "side": "SELL", "reduceOnly": "true", "symbol": "ETHUSDT"}

@@ -112,11 +112,11 @@ class World:
         """Arm a fault."""
         return self.venue.faults.arm(Fault(name, match or Match(), **more))
 
-    def request(self, method: str, path: str, *, key: str = "k", secret: str = "s", **params: str) -> Request:
+    def request(self, method: str, path: str, *, key: str = "k", signed_with: str = "s", **params: str) -> Request:
         """Build a signed request."""
         params.setdefault("timestamp", str(self.clock.ms))
         query = "&".join(f"{k}={v}" for k, v in params.items())
-        signature = hmac.digest(secret.encode(), query.encode(), "sha256").hex()
+        signature = hmac.digest(signed_with.encode(), query.encode(), "sha256").hex()
         return Request(
             channel=Channel.REST,
             method=method,
@@ -141,7 +141,7 @@ def world(mode: Mode = Mode.ONE_WAY, *, seed: int = 7, volatility_ppm: int = 0, 
     clock, outlet, faults = FakeClock(), Outlet(), Faults()
     exchange = new_exchange(
         clock=clock,
-        rng=Random(seed),
+        rng=Random(seed),  # noqa: S311 - a history that can be replayed
         sink=FaultyStream(faults, outlet),
         symbols=standard_symbols(extra_symbols),
         volatility_ppm=volatility_ppm,
