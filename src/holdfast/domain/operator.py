@@ -11,7 +11,7 @@ from enum import Enum
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from holdfast.domain.names import AccountId, HoldId, Symbol
+    from holdfast.domain.names import AccountId, ClientOrderId, HoldId, Symbol
     from holdfast.domain.sides import PositionSide
 
 
@@ -28,6 +28,10 @@ class RequestKind(Enum):
     """Let a hold close above `close_notional_max`, or start its attempts anew."""
     HOLD = "hold"
     """Place an operator's hold."""
+    RESOLVE_FILLED = "resolve_filled"
+    """An order without an answer was filled, by a person's word."""
+    RESOLVE_NOT_ACCEPTED = "resolve_not_accepted"
+    """An order without an answer never reached the book, by a person's word."""
     HALT = "halt"
     """The kill switch: nothing is sent but what a person approves."""
     RESUME = "resume"
@@ -61,6 +65,8 @@ class OperatorRequest:
     state: RequestState
     outcome: str
     """One sentence once it is not OPEN."""
+    client_order_id: ClientOrderId | None = None
+    """The order that is to be resolved; None for every other kind."""
 
 
 @dataclass(frozen=True, slots=True)

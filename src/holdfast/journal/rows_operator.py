@@ -31,6 +31,7 @@ REQUEST_COLUMNS = (
     "created_ms",
     "state",
     "outcome",
+    "client_order_id",
 )
 
 
@@ -50,12 +51,13 @@ def request_row(request: OperatorRequest) -> Row:
         request.created_ms,
         request.state.value,
         request.outcome,
+        request.client_order_id,
     )
 
 
 def request_of(row: Row) -> OperatorRequest:
     """Decode."""
-    account, request_id, kind, symbol, side, hold_id, qty, name, reason, created, state, outcome = row
+    account, request_id, kind, symbol, side, hold_id, qty, name, reason, created, state, outcome, order = row
     return OperatorRequest(
         request_id=request_id,
         account=account,
@@ -69,6 +71,7 @@ def request_of(row: Row) -> OperatorRequest:
         created_ms=created,
         state=_REQUEST_STATES[state],
         outcome=outcome,
+        client_order_id=order,
     )
 
 

@@ -273,6 +273,7 @@ request = Table(
     _int("created_ms"),
     _text("state"),
     _text("outcome"),
+    _text_or_null("client_order_id"),
 )
 _REQUEST_OPEN = text("state = 'open'")
 Index(

@@ -297,6 +297,7 @@ def _create_request() -> None:
         sa.Column("created_ms", sa.BigInteger(), nullable=False),
         sa.Column("state", sa.Text(), nullable=False),
         sa.Column("outcome", sa.Text(), nullable=False),
+        sa.Column("client_order_id", sa.Text(), nullable=True),
         sa.PrimaryKeyConstraint("account", "request_id"),
     )
     op.create_index(
