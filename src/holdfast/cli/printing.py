@@ -36,13 +36,15 @@ class Table:
         padded = ((cell.ljust(width) for cell, width in zip(line, widths, strict=True)) for line in lines)
         return "\n".join(GAP.join(line).rstrip() for line in padded) + "\n"
 
-    def rich(self, title: str = "") -> RichTable:
+    def rich(self) -> RichTable:
         """The same for a terminal, wrapped to its width."""
         from rich import box  # noqa: PLC0415 - a pipe needs none of it
         from rich.markup import escape  # noqa: PLC0415 - as above
         from rich.table import Table as RichTable  # noqa: PLC0415 - as above
 
-        table = RichTable(*self.headers, title=title or None, title_justify="left", box=box.SIMPLE_HEAD)
+        table = RichTable(box=box.SIMPLE_HEAD, pad_edge=False)
+        for header in self.headers:
+            table.add_column(header, overflow="fold")  # an amount cut short would be another amount
         for row in self.rows:
             table.add_row(*(escape(cell) for cell in row))
         return table

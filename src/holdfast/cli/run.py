@@ -54,9 +54,7 @@ def _announce(started: "Started") -> None:
         lines.append(f"  bus      its address is in {started.bus_file}")
     lines.append(f"  metrics  {started.metrics_url}/metrics")
     if not started.has_alerts:
-        lines.append(
-            "  alerts   NONE: nobody is told when a hold waits for a person (see [alerts] in the settings)"
-        )
+        lines.append("  alerts   NONE: nobody is told when a hold waits for a person (see [alerts] in the settings)")
     sys.stdout.write("\n".join(lines) + "\n")
     sys.stdout.flush()
 

@@ -1,0 +1,157 @@
+"""The work behind close, adopt, release, approve and hold: what stands now, the question back, the request, the answer.
+
+Asked back for (unless --yes): what trades, what rewrites the ledger, what lets trading go on. Holding and halting are
+never asked back for: stopping is always safe.
+"""
+
+from __future__ import annotations
+
+import sys
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from holdfast.cli.asking import Answer, Wish, ask, signed_by
+from holdfast.cli.exit_status import DONE
+from holdfast.cli.journal_access import open_desk
+from holdfast.cli.printing import amount_text, print_json, print_line
+from holdfast.cli.standing import has_drift, read_standing
+from holdfast.cli.wording import reason_of
+from holdfast.domain.errors import CannotStart
+from holdfast.domain.hold import HoldOwner
+from holdfast.domain.operator import RequestKind
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from holdfast.cli.standing import LegStanding, Standing
+    from holdfast.domain.entry import JsonValue
+    from holdfast.domain.names import AccountId, HoldId, Symbol
+    from holdfast.domain.sides import PositionSide
+    from holdfast.ports.journal import Journal
+
+ASKED_BACK = frozenset({RequestKind.CLOSE, RequestKind.ADOPT, RequestKind.RELEASE, RequestKind.APPROVE})
+
+
+@dataclass(frozen=True, slots=True)
+class Order:
+    """What the command line said, checked."""
+
+    kind: RequestKind
+    reason: str
+    name: str
+    symbol: Symbol | None = None
+    """None: every symbol with a difference (ADOPT), or the hold's (APPROVE)."""
+    position_side: PositionSide | None = None
+    hold_id: HoldId | None = None
+    qty: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Manner:
+    """How it is carried out and shown."""
+
+    settings: Path
+    account: str
+    timeout_s: float
+    is_confirmed: bool
+    is_json: bool
+
+
+async def operate(order: Order, manner: Manner) -> int:
+    """Ask for it, wait, print; the worst exit status of what was asked."""
+    name, reason = signed_by(order.name), reason_of(order.reason)
+    async with open_desk(manner.settings) as desk:
+        account = desk.account(manner.account)
+        limits = desk.limits(account)
+        standing = await desk.journal.query(account, lambda reads: read_standing(reads, limits))
+        wishes = await _wishes(desk.journal, account, order, standing, name=name, reason=reason)
+        if not wishes:
+            _print_nothing(order.kind, manner)
+            return DONE
+        if order.kind in ASKED_BACK and not manner.is_confirmed:
+            confirm("\n".join(_stake(wish, standing) for wish in wishes))
+        answers = [await ask(desk.journal, wish, manner.timeout_s) for wish in wishes]
+    _print(answers, manner)
+    return max(answer.status for answer in answers)
+
+
+async def _wishes(
+    journal: Journal, account: AccountId, order: Order, standing: Standing, *, name: str, reason: str
+) -> list[Wish]:
+    symbols: list[Symbol | None] = [order.symbol]
+    hold_id = order.hold_id
+    if order.kind is RequestKind.ADOPT and order.symbol is None:
+        symbols = [*sorted({leg.ledger.leg.symbol for leg in standing.legs if has_drift(leg)})]
+    elif hold_id is not None:
+        hold = await journal.query(account, lambda reads: reads.hold(hold_id))
+        if hold is None:
+            raise CannotStart(f"the journal knows no hold {hold_id}: `holdfast status` lists those that stand")
+        symbols = [hold.leg.symbol]
+    return [
+        Wish(
+            account=account,
+            kind=order.kind,
+            name=name,
+            reason=reason,
+            symbol=symbol,
+            position_side=order.position_side,
+            hold_id=order.hold_id or _hold_on(standing, symbol),
+            qty=order.qty,
+        )
+        for symbol in symbols
+    ]
+
+
+def _hold_on(standing: Standing, symbol: Symbol | None) -> HoldId | None:
+    """The hold that the request belongs to when its story is told: an automatic one first."""
+    holds = [hold for leg in standing.legs if leg.ledger.leg.symbol == symbol for hold in leg.holds]
+    return min(holds, key=lambda hold: hold.owner is HoldOwner.OPERATOR).hold_id if holds else None
+
+
+def _stake(wish: Wish, standing: Standing) -> str:
+    """What is at stake, for the question back."""
+    legs = [leg for leg in standing.legs if leg.ledger.leg.symbol == wish.symbol]
+    if wish.position_side is not None:
+        legs = [leg for leg in legs if leg.ledger.leg.position_side is wish.position_side]
+    known = "; ".join(_leg_text(leg) for leg in legs) or "nothing is known of it"
+    what = {
+        RequestKind.CLOSE: f"CLOSE {wish.qty or 'all'} of {wish.symbol}",
+        RequestKind.ADOPT: f"ADOPT what the exchange holds of {wish.symbol} into the ledger",
+        RequestKind.RELEASE: f"RELEASE {wish.symbol}, so that trading may go on",
+    }.get(wish.kind, f"APPROVE closing under {wish.hold_id}")
+    return f"{what} on account {wish.account} ({known})"
+
+
+def _leg_text(leg: LegStanding) -> str:
+    holds = ", ".join(hold.reason.value for hold in leg.holds) or "no hold"
+    amounts = f"exchange {amount_text(leg.ledger.seen_amt)}, ledger {amount_text(leg.ledger.amt)}"
+    return f"{leg.ledger.leg.key}: {amounts}, {holds}"
+
+
+def confirm(question: str) -> None:
+    """Ask back on the terminal. Raises CannotStart unless the answer is yes, or if there is no terminal."""
+    if not sys.stdin.isatty():
+        raise CannotStart("this needs a person's word: answer at a terminal, or pass --yes; nothing was done")
+    sys.stderr.write(f"{question}\nGo on? [y/N] ")
+    sys.stderr.flush()
+    if sys.stdin.readline().strip().lower() not in {"y", "yes"}:
+        raise CannotStart("not confirmed; nothing was done")
+
+
+def _print(answers: list[Answer], manner: Manner) -> None:
+    if manner.is_json:
+        found: list[JsonValue] = [answer.json() for answer in answers]
+        print_json({"requests": found})
+        return
+    for answer in answers:
+        if answer.status == DONE:
+            print_line(answer.text())
+        else:
+            sys.stderr.write(f"holdfast: {answer.text()}\n")
+
+
+def _print_nothing(kind: RequestKind, manner: Manner) -> None:
+    if manner.is_json:
+        print_json({"requests": []})
+    else:
+        print_line(f"{kind.value}: exchange and ledger differ nowhere by the last verdicts; nothing to do")
