@@ -27,7 +27,7 @@ def _amount(name: str, text: str) -> Decimal:
 def sim(  # noqa: PLR0917 - Typer reads options from parameters, by name
     port: Annotated[int, typer.Option(help="Port to listen on; 0 takes a free one.")] = 9400,
     host: Annotated[str, typer.Option(help="Address to listen on.")] = "127.0.0.1",
-    json: Annotated[bool, typer.Option("--json", help="Print one JSON line with addresses first.")] = False,  # noqa: FBT002 - a flag
+    json: Annotated[bool, typer.Option("--json", help="Print one JSON line with addresses first.")] = False,  # noqa: FBT002 - a flag of the command line
     account: Annotated[list[str] | None, typer.Option(help="key:secret[:read|trade[:name]]; may be repeated.")] = None,
     symbols: Annotated[int, typer.Option(help="Invented symbols (SYM001USDT ...) besides BTCUSDT, ETHUSDT.")] = 0,
     limits: Annotated[str, typer.Option(help="Factor on the venue's rate limits.")] = "1",
@@ -35,7 +35,7 @@ def sim(  # noqa: PLR0917 - Typer reads options from parameters, by name
     volatility: Annotated[str, typer.Option(help="Largest price move a second, as a fraction.")] = "0.0001",
     latency_ms: Annotated[int, typer.Option(help="Wait before each request reaches the engine.")] = 0,
     balance: Annotated[str, typer.Option(help="USDT in each account.")] = "100000",
-    hedge: Annotated[bool, typer.Option("--hedge", help="Open the accounts in hedge mode.")] = False,  # noqa: FBT002 - a flag
+    hedge: Annotated[bool, typer.Option("--hedge", help="Open the accounts in hedge mode.")] = False,  # noqa: FBT002 - a flag of the command line
 ) -> None:
     """Serve a Binance USD-M futures exchange to test against, until stopped."""
     from holdfast.sim.core.account import Mode  # noqa: PLC0415 - heavy: loaded for this command only

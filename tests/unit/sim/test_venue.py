@@ -16,7 +16,7 @@ from holdfast.sim.core.listen_keys import LISTEN_KEY_MS
 from holdfast.sim.core.refusals import TEXTS, ApiError, Code
 from holdfast.sim.core.requests import Reply, Request, read_params
 from holdfast.sim.core.venue import Flight, check_timestamp
-from tests.unit.sim.world import START_MS, World, world
+from tests.unit.sim.world import START_MS, world
 
 ORDER = {"symbol": "BTCUSDT", "side": "BUY", "type": "MARKET", "quantity": "0.003"}
 
@@ -265,7 +265,7 @@ def test_prices_do_not_bump_update_time() -> None:
 
 
 def test_user_trades_by_id_time_and_order() -> None:
-    """A question for userTrades answers from an id on, inside a window, of one order, or the latest; never two questions at once."""
+    """Trades are asked for from an id on, inside a window, of one order, or the latest; never two ways at once."""
     w = world()
     orders = []
     for _ in range(5):
