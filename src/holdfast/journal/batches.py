@@ -94,7 +94,7 @@ class Accounts:
 
 
 def check_head(session: Session, state: AccountState) -> None:
-    """Raise ChainBroken if the entry that the account's row calls its newest is missing or another."""
+    """Raise ChainBroken if the account's row does not name the newest entry there is."""
     if state.last_seq == 0:
         found = genesis_hash(state.account)
     else:
@@ -104,6 +104,9 @@ def check_head(session: Session, state: AccountState) -> None:
         raise ChainBroken(
             f"journal of {state.account}: entry {state.last_seq} is not the head that the account names", state.last_seq
         )
+    following = state.last_seq + 1
+    if session.one(sql.ENTRY_HASH, (state.account, following)) is not None:
+        raise ChainBroken(f"journal of {state.account}: entry {following} stands after its head", following)
 
 
 class BatchWriter:

@@ -104,6 +104,7 @@ ALERT_PUT = upsert("alert", ALERT_COLUMNS, ("account", "alert_id"))
 # --- entries
 ENTRY_NEW = insert("entry", ENTRY_COLUMNS)
 ENTRY_HASH = select(("hash",), "entry", f"{_ACCOUNT} AND seq = ?")
+ENTRY_ACCOUNT_AFTER = select(("account",), "entry", "WHERE account > ? ORDER BY account LIMIT 1")
 ENTRIES_AFTER = select(ENTRY_COLUMNS, "entry", f"{_ACCOUNT} AND seq > ? ORDER BY seq LIMIT ?")
 ENTRIES_OF_HOLD = select(ENTRY_COLUMNS, "entry", f"{_ACCOUNT} AND hold_id = ? ORDER BY seq")
 ENTRIES_OF_PLAN = select(ENTRY_COLUMNS, "entry", f"{_ACCOUNT} AND plan_id = ? ORDER BY seq")
