@@ -107,8 +107,8 @@ class EmbeddedServer:
         program = await server_program(self._named_program)
         try:
             self._dir.mkdir(mode=0o700, parents=True, exist_ok=True)
-            self.url_path.unlink(missing_ok=True)
             lock_fd = await _locked(self._dir / "bus.lock", self._lock_ms_max)
+            self.url_path.unlink(missing_ok=True)  # not before the lock: it may be a living server's
         except OSError as error:
             raise CannotStart(f"the bus cannot use {self._dir}: {error.strerror}") from error
         try:

@@ -14,6 +14,9 @@ if TYPE_CHECKING:
     from holdfast.domain.names import AccountId, ClientOrderId, HoldId, Symbol
     from holdfast.domain.sides import PositionSide
 
+REQUEST_AGE_MS_MAX = 120_000
+"""A request that is older when a service finds it is refused: nobody waits for it any more, and the facts changed."""
+
 
 class RequestKind(Enum):
     """What may be asked."""

@@ -316,6 +316,7 @@ def _next_step(tx: Tx, judged: Judged, out: Written) -> None:
     hold = tx.hold(standing.hold_id)
     if hold is None or not hold.is_open:
         return
+    _keep_what_was_seen(tx, judged)
     if (hold.next_step.kind, hold.next_step.text) == (step.kind, step.text):
         return
     tx.put_hold(replace(hold, next_step=step))
@@ -325,6 +326,14 @@ def _next_step(tx: Tx, judged: Judged, out: Written) -> None:
         alert_person(tx, hold, step.text, out)
     else:
         _append(tx, out, EntryKind.HOLD_UPDATED, hold.leg, hold.hold_id, body)
+
+
+def _keep_what_was_seen(tx: Tx, judged: Judged) -> None:
+    """A held leg's exchange amount goes on changing: what people are shown follows, also where no move is due."""
+    now = tx.leg(judged.facts.leg.ledger.leg)
+    seen = _seen(judged, now)
+    if (seen.seen_amt, seen.status) != (now.seen_amt, now.status):
+        tx.put_leg(seen)
 
 
 def alert_person(tx: Tx, hold: Hold, text: str, out: Written) -> None:

@@ -21,7 +21,7 @@ from holdfast.domain.errors import BadAmount, JournalBusy, VenueUnavailable
 from holdfast.domain.names import PlanId
 from holdfast.domain.operator import OperatorRequest, RequestKind, RequestState
 from holdfast.domain.sides import Decision, Leg, PositionMode, PositionSide
-from holdfast.services.requests import end_request
+from holdfast.services.requests import end_request, is_still_asked, refuse_old, side_problem
 
 if TYPE_CHECKING:
     from decimal import Decimal
@@ -56,6 +56,8 @@ class OperatorClose:
 
     async def _carry_out(self, request: OperatorRequest) -> None:
         try:
+            if await refuse_old(self._context, request):
+                return
             outcome, state = await self._close(request)
         except VenueUnavailable as error:
             outcome, state = f"the venue gave no complete answer: {error}", RequestState.REFUSED
@@ -72,8 +74,8 @@ class OperatorClose:
         if request.symbol is None or not request.name.strip() or not request.reason.strip():
             return "a symbol, a name and a reason are needed", RequestState.REFUSED
         leg = await self._leg(request, request.symbol)
-        if leg is None:
-            return "in hedge mode say which leg: --position-side LONG or SHORT", RequestState.REFUSED
+        if isinstance(leg, str):
+            return leg, RequestState.REFUSED
         view = await self._look(leg)
         try:
             wanted = parse_amount(request.qty) if request.qty else abs(view.amt)
@@ -102,12 +104,14 @@ class OperatorClose:
                 return f"{format_amount(done)} closed", RequestState.DONE
         return f"{format_amount(done)} closed in {SLICES_MAX} slices; ask again for the rest", RequestState.REFUSED
 
-    async def _leg(self, request: OperatorRequest, symbol: Symbol) -> Leg | None:
+    async def _leg(self, request: OperatorRequest, symbol: Symbol) -> Leg | str:
+        """The leg that is meant, or what is wrong with how it was named."""
         account = self._context.account
         state = await self._context.journal.query(account, lambda reads: reads.account())
-        if state.position_mode is PositionMode.HEDGE:
-            return None if request.position_side is None else Leg(account, symbol, request.position_side)
-        return Leg(account, symbol, PositionSide.BOTH)
+        mode = state.position_mode or PositionMode.ONE_WAY
+        if mode is PositionMode.HEDGE and request.position_side is None:
+            return "in hedge mode say which leg: --position-side LONG or SHORT"
+        return side_problem(request, mode) or Leg(account, symbol, request.position_side or PositionSide.BOTH)
 
     async def _look(self, leg: Leg) -> PositionView:
         view = await self._trader.symbol_view(leg.symbol)
@@ -122,14 +126,21 @@ class OperatorClose:
         if sliced <= ZERO:
             return f"no whole step of {leg.symbol} is left to close"
 
-        def decide(unfinished: Close | None) -> str | None:
+        def read(reads: Reads) -> tuple[Close | None, bool]:
+            return reads.unfinished_close(leg), is_still_asked(reads, request)
+
+        def decide(facts: tuple[Close | None, bool]) -> str | None:
+            unfinished, is_asked = facts
+            if not is_asked:
+                return "it was withdrawn meanwhile"
             if unfinished is not None and unfinished.state is CloseState.CLAIMED:
                 return f"close {unfinished.plan_id} is under way"
             return None
 
-        def write(tx: Tx, refusal: str | None, unfinished: Close | None) -> None:
+        def write(tx: Tx, refusal: str | None, facts: tuple[Close | None, bool]) -> None:
             if refusal is not None:
                 return
+            unfinished = facts[0]
             if unfinished is not None:
                 tx.put_close(replace(unfinished, state=CloseState.SUPERSEDED))
             hold = automatic_hold(tuple(hold for hold in tx.open_holds(leg.symbol) if hold.leg == leg))
@@ -160,7 +171,7 @@ class OperatorClose:
             }
             tx.append(Entry(EntryKind.APPROVED, leg.account, leg.symbol, close.hold_id, plan_id, body))
 
-        return await self._context.transact(read=lambda reads: reads.unfinished_close(leg), decide=decide, write=write)
+        return await self._context.transact(read=read, decide=decide, write=write)
 
     async def _outcome(self, plan_id: PlanId) -> tuple[str | None, Decimal]:
         """Why the slice did not fill, or None; and how much it filled."""

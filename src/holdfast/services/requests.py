@@ -24,7 +24,7 @@ from holdfast.domain.entry import Entry, EntryKind, JournaledEntry, JsonValue
 from holdfast.domain.errors import BusUnavailable, JournalBusy, VenueUnavailable
 from holdfast.domain.hold import Hold, HoldOwner, HoldReason, NextStep, StepKind
 from holdfast.domain.names import HoldId
-from holdfast.domain.operator import OperatorRequest, RequestKind, RequestState
+from holdfast.domain.operator import REQUEST_AGE_MS_MAX, OperatorRequest, RequestKind, RequestState
 from holdfast.domain.sides import Leg, PositionMode, PositionSide
 from holdfast.ports.bus import StateCopy
 from holdfast.services.context import Errand
@@ -48,6 +48,35 @@ MARGIN_NUMERATOR, MARGIN_DENOMINATOR = 11, 10
 """An approval covers the notional of the moment and a tenth more, for the price moves before the close."""
 RECONCILE_KINDS = frozenset({RequestKind.ADOPT, RequestKind.RELEASE, RequestKind.APPROVE, RequestKind.HOLD})
 _PERSONS = frozenset({HoldReason.FORCED_REDUCTION, HoldReason.LATE_ACCEPTANCE, HoldReason.MODE_CHANGED})
+
+
+def is_still_asked(reads: Reads, request: OperatorRequest) -> bool:
+    """Tell whether the request stands: whoever asked may have withdrawn it while the venue was looked at."""
+    known = reads.request(request.request_id)
+    return known is not None and known.state is RequestState.OPEN
+
+
+async def refuse_old(context: Context, request: OperatorRequest) -> bool:
+    """Refuse a request that nobody can be waiting for any more; True if it was one."""
+    age_ms = await context.journal.now_ms() - request.created_ms
+    if 0 <= age_ms <= REQUEST_AGE_MS_MAX:
+        return False
+    text = f"asked {age_ms} ms ago: nobody waits for it any more, ask again"
+    await context.transact(
+        read=lambda _: None,
+        decide=lambda _: None,
+        write=lambda tx, _choice, _facts: end_request(tx, request, RequestState.REFUSED, text),
+    )
+    return True
+
+
+def side_problem(request: OperatorRequest, mode: PositionMode) -> str | None:
+    """Say if the position side that was named cannot be in the account's position mode."""
+    if request.position_side is None:
+        return None
+    if (request.position_side is PositionSide.BOTH) == (mode is PositionMode.ONE_WAY):
+        return None
+    return f"the account is in {mode.value} mode: it has no {request.position_side.value} position"
 
 
 def end_request(tx: Tx, request: OperatorRequest, state: RequestState, outcome: str) -> None:
@@ -85,6 +114,12 @@ class Requests:
 
     async def _carry_out(self, request: OperatorRequest) -> None:
         try:
+            if await refuse_old(self._context, request):
+                return
+            problem = self._problem(request)
+            if problem is not None:
+                await self._refuse(request, problem)
+                return
             match request.kind:
                 case RequestKind.HOLD:
                     await self._hold(request)
@@ -102,6 +137,12 @@ class Requests:
         self._context.wakes.legs.knock(Errand.EVERY_LEG)
         if request.symbol is not None:
             self._context.hold_changed(request.symbol)
+
+    def _problem(self, request: OperatorRequest) -> str | None:
+        """What is wrong with the request itself."""
+        if request.kind is RequestKind.HOLD and request.symbol not in self._context.rules.instruments:
+            return f"the venue lists no {request.symbol}"
+        return side_problem(request, self._mode)
 
     def _legs(self, request: OperatorRequest, symbol: Symbol) -> tuple[Leg, ...]:
         account = self._context.account
@@ -129,6 +170,8 @@ class Requests:
         symbol = looks[0][0].symbol
 
         def write(tx: Tx, pending: bool, _facts: bool) -> None:  # noqa: FBT001 - the decision's own value
+            if not is_still_asked(tx, request):
+                return
             if pending:
                 end_request(tx, request, RequestState.REFUSED, "an own order of the symbol is not final")
                 return
@@ -176,6 +219,8 @@ class Requests:
 
         def write(tx: Tx, _choice: None, facts: tuple[tuple[Hold, ...], str]) -> None:
             holds, drifts = facts
+            if not is_still_asked(tx, request):
+                return
             theirs = [h for h in holds if h.owner is HoldOwner.OPERATOR or h.reason in _PERSONS]
             if drifts:
                 text = f"drift stands ({drifts}): close it, adopt it, or wait for the reconciler"
@@ -203,6 +248,8 @@ class Requests:
 
     async def _approve(self, request: OperatorRequest) -> None:
         def write(tx: Tx, _choice: None, hold: Hold | None) -> None:
+            if not is_still_asked(tx, request):
+                return
             if hold is None or not hold.is_open or hold.owner is not HoldOwner.AUTO:
                 end_request(tx, request, RequestState.REFUSED, "no such open automatic hold")
                 return
@@ -235,6 +282,8 @@ class Requests:
         emitted: list[JournaledEntry] = []
 
         def write(tx: Tx, _choice: None, holds: tuple[Hold, ...]) -> None:
+            if not is_still_asked(tx, request):
+                return
             standing = next((h for h in holds if h.owner is HoldOwner.OPERATOR and h.leg == leg), None)
             if standing is not None:
                 end_request(tx, request, RequestState.DONE, f"{standing.hold_id} stands already")
