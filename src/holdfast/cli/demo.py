@@ -1,0 +1,71 @@
+"""`holdfast demo`: one drift, played on the real programs and judged at the exchange and on the bus.
+
+Exit status: 0 if every promise of the scenario was kept; 1 if one was broken or a part failed (each is named on
+standard error); 2 for a scenario that does not exist or parts that did not start; 130 after Ctrl-C.
+"""
+
+import sys
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+if TYPE_CHECKING:
+    from holdfast.lab.demo.report import Report
+    from holdfast.lab.demo.scenarios import Scenario
+
+__all__ = ["demo"]
+
+BROKEN = 1
+CANNOT_START = 2
+INTERRUPTED = 130
+
+
+def demo(
+    scenario: Annotated[str, typer.Option(help="What to play; --list names them.")] = "drift-long",
+    json: Annotated[bool, typer.Option("--json", help="Print one JSON object, and nothing else.")] = False,  # noqa: FBT002 - a flag
+    list_all: Annotated[bool, typer.Option("--list", help="List the scenarios.")] = False,  # noqa: FBT002 - a flag
+) -> None:
+    """Start an exchange, a bus and the services; let somebody trade by hand; watch the drift heal."""
+    from holdfast.lab.demo.scenarios import SCENARIOS  # noqa: PLC0415 - heavy: loaded for this command only
+
+    if list_all:
+        sys.stdout.write("".join(f"{one.name:<13}{one.story}\n" for one in SCENARIOS.values()))
+        return
+    chosen = SCENARIOS.get(scenario)
+    if chosen is None:
+        sys.stderr.write(f"there is no scenario {scenario!r}; there are: {', '.join(SCENARIOS)}\n")
+        raise typer.Exit(CANNOT_START)
+    report = _play(chosen, as_json=json)
+    if json:
+        import msgspec  # noqa: PLC0415 - as above
+
+        sys.stdout.write(msgspec.json.encode(report.to_json()).decode() + "\n")
+        sys.stdout.flush()
+    for promise in report.broken:
+        sys.stderr.write(f"broken promise: {promise.name}: {promise.seen}\n")
+    if report.facts.unseen:
+        sys.stderr.write(f"waited in vain for: {report.facts.unseen}\n")
+    if not report.is_kept:
+        raise typer.Exit(BROKEN)
+
+
+def _play(chosen: "Scenario", *, as_json: bool) -> "Report":
+    import asyncio  # noqa: PLC0415 - heavy: loaded for this command only
+
+    import uvloop  # noqa: PLC0415 - as above
+
+    from holdfast.domain.errors import CannotStart, HoldfastError  # noqa: PLC0415 - as above
+    from holdfast.lab.demo.run import run_demo  # noqa: PLC0415 - as above
+    from holdfast.lab.demo.screen import Lines, Silent  # noqa: PLC0415 - as above
+
+    try:
+        return uvloop.run(run_demo(chosen, Silent() if as_json else Lines()))
+    except CannotStart as error:
+        sys.stderr.write(f"the demo cannot start: {error}\n")
+        raise typer.Exit(CANNOT_START) from None
+    except HoldfastError as error:
+        sys.stderr.write(f"the demo failed: {error}\n")
+        raise typer.Exit(BROKEN) from None
+    except (asyncio.CancelledError, KeyboardInterrupt):
+        sys.stderr.write("interrupted; everything that was started has ended\n")
+        raise typer.Exit(INTERRUPTED) from None

@@ -1,0 +1,15 @@
+"""`holdfast demo`: one drift, played on the real programs, watched from outside, judged at the exchange and on the bus.
+
+scenarios  what may be played, and what each one promises
+stage      simulator, embedded Valkey and services in a temporary folder, as a user would run them
+webhook    the operator's end of an alert
+watch      the bus, read as a stranger would read it
+play       the acts: a strategy, somebody at the exchange, and nothing else
+facts      what was seen, as values
+judge      facts x scenario -> which promises were kept. Pure
+report     facts and promises -> the JSON object
+screen     the same for a person, while it happens
+
+Invariants: nothing is judged by our own log or journal; every wait has a bound, and what was not seen in time is a
+broken promise with a name.
+"""

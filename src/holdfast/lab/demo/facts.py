@@ -1,0 +1,149 @@
+"""What was seen while a scenario was played: values only, each with the place where it was seen.
+
+Times are CLOCK_MONOTONIC in nanoseconds. Those of orders are the exchange's own stamps of acceptance, all others the
+moment at which an observer outside the system had read the fact, so they err to the late side.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from decimal import Decimal
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+EventField = str | int | bool | None
+ZERO = Decimal(0)
+
+
+@dataclass(frozen=True, slots=True)
+class Event:
+    """One step of the story, for the screen and for the JSON."""
+
+    name: str
+    at_ns: int
+    text: str
+    fields: Mapping[str, EventField] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class HoldSeen:
+    """The hold, as it stood on the bus."""
+
+    hold_id: str
+    at_ns: int
+    """When the key was read with it."""
+
+
+@dataclass(frozen=True, slots=True)
+class PlanSeen:
+    """What became of a plan of the strategy, by the result on the bus."""
+
+    plan_id: str
+    executed: bool
+    error: str
+    order_id: int | None
+    at_ns: int
+
+
+@dataclass(frozen=True, slots=True)
+class OrderSeen:
+    """One order that the exchange accepted, by its admin face."""
+
+    order_id: int
+    client_order_id: str
+    source: str
+    """`api`, `manual` or `venue`."""
+    side: str
+    order_type: str
+    reduce_only: bool
+    qty: Decimal
+    executed: Decimal
+    avg_price: str
+    status: str
+    accepted_ns: int
+
+    @property
+    def signed(self) -> Decimal:
+        """What it did to the position."""
+        return self.executed if self.side == "BUY" else -self.executed
+
+
+@dataclass(frozen=True, slots=True)
+class ResultSeen:
+    """One line of `apply.result`."""
+
+    plan_id: str
+    decision: str
+    executed: bool
+    error: str
+    order_id: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class AlertSeen:
+    """What arrived at the operator's webhook."""
+
+    title: str
+    at_ns: int
+
+
+@dataclass(frozen=True, slots=True)
+class Facts:
+    """All that the judge looks at. None and empty mean: not seen in time."""
+
+    drift_ns: int
+    """When the exchange accepted the trade by hand."""
+    orders_before: int = 0
+    """Orders that it had accepted until then, this trade included."""
+    drift_amt: Decimal | None = None
+    """By the DRIFT event."""
+    hold: HoldSeen | None = None
+    refused: PlanSeen | None = None
+    """The plan that was sent as soon as the hold was seen."""
+    refused_again: PlanSeen | None = None
+    """Another one, later under the same hold."""
+    closes: tuple[Mapping[str, str], ...] = ()
+    """RECONCILE_CLOSE entries on the plan stream."""
+    claimed: tuple[str, ...] = ()
+    """Plan ids of closes that passed the guardrails, by the events."""
+    results: tuple[ResultSeen, ...] = ()
+    orders: tuple[OrderSeen, ...] = ()
+    """Every order that the exchange ever accepted."""
+    position_closed: Decimal | None = None
+    """The position once the close, or the close by hand, was at the exchange."""
+    position_closed_ns: int | None = None
+    next_step: str = ""
+    """What the published state said while a person was waited for."""
+    manual_ns: int | None = None
+    alert: AlertSeen | None = None
+    hold_ids_watched: tuple[str, ...] = ()
+    """What the hold's key held each time it was read while nobody acted."""
+    watched_ms: int = 0
+    hand_close_ns: int | None = None
+    """When the exchange accepted the close by hand."""
+    released_ns: int | None = None
+    """When the hold's key was gone."""
+    release_event_hold: str = ""
+    """The hold that the HOLD_RELEASED event named."""
+    allow_ns: int | None = None
+    after: PlanSeen | None = None
+    """The strategy's plan after the release."""
+    position_end: Decimal | None = None
+    ledger_end: Decimal | None = None
+    hold_end: str | None = None
+    unseen: str = ""
+    """What was waited for in vain, if anything was."""
+
+    @property
+    def is_healed(self) -> bool:
+        """Tell whether exchange and ledger agree and no hold stands at the end."""
+        return self.position_end is not None and self.position_end == self.ledger_end and self.hold_end is None
+
+    def orders_by_us(self) -> tuple[OrderSeen, ...]:
+        """Orders sent over the API since the drift, until the strategy was let trade again."""
+        since = self.orders[self.orders_before :]
+        after = self.after.order_id if self.after is not None else None
+        until = next((n for n, order in enumerate(since) if order.order_id == after), len(since))
+        return tuple(order for order in since[:until] if order.source == "api")

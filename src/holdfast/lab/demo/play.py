@@ -1,0 +1,352 @@
+"""The acts of a scenario. Two parties act, a strategy on the bus and somebody at the exchange; the rest is watched.
+
+A round is one drift from the trade by hand to its end. Healing takes some 20 ms, and the strategy's plan must arrive
+while the hold stands; it is sent at the very HOLD_SET that the strategy reads. If it comes too late all the same (it
+was executed after the close was through), nothing was proved and nothing was broken: the position is restored and the
+round is played again, at most `ROUNDS_MAX` times, and said so. No time is stretched to make it fit.
+
+Invariant: a wait that ends in vain is kept as `unseen`, and what can still be read is read: the judge names the rest.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from dataclasses import replace
+from decimal import Decimal
+from typing import TYPE_CHECKING, Any
+
+from holdfast.domain.amounts import format_amount
+from holdfast.domain.errors import CannotStart
+from holdfast.lab.demo.facts import Event, EventField, Facts, HoldSeen, OrderSeen, PlanSeen, ResultSeen
+from holdfast.lab.demo.scenarios import SYMBOL, WARM_UP_QTY, Ending
+from holdfast.lab.demo.watch import BusEntry, Stream
+
+if TYPE_CHECKING:
+    from collections.abc import Coroutine
+
+    from holdfast.lab.demo.scenarios import Scenario
+    from holdfast.lab.demo.screen import Screen
+    from holdfast.lab.demo.stage import Stage
+    from holdfast.lab.demo.strategy import Strategy
+    from holdfast.lab.demo.watch import BusWatch
+    from holdfast.ports.clock import Clock
+
+ROUNDS_MAX = 5
+READY_S_MAX = 15.0
+STEP_S_MAX = 5.0
+"""How long a step may take that takes milliseconds."""
+OPERATOR_S_MAX = 10.0
+"""How long until a person is asked: `evidence_ms_max` and some more."""
+STAND_MS = 1_500
+"""How long a hold is watched while nobody acts."""
+STAND_PAUSE_S = 0.05
+
+
+class Play:
+    """One scenario on one stage."""
+
+    def __init__(  # noqa: PLR0917 - the six that take part
+        self, scenario: Scenario, stage: Stage, watch: BusWatch, strategy: Strategy, screen: Screen, clock: Clock
+    ) -> None:
+        self._scenario = scenario
+        self._stage = stage
+        self._watch = watch
+        self._strategy = strategy
+        self._screen = screen
+        self._clock = clock
+        self._facts = Facts(drift_ns=0)
+        self._mark = 0
+        self._known_orders: frozenset[int] = frozenset()
+        self.events: list[Event] = []
+        """Of the round that counts."""
+
+    async def run(self) -> Facts:
+        """Play it to its end; what was seen. Raises CannotStart if the strategy could not trade before any drift."""
+        try:
+            await self._watch.until("ALLOW", lambda: self._watch.permit(SYMBOL), lambda p: p == "ALLOW", READY_S_MAX)
+            await self._strategy.build(self._scenario.ledger)
+            await self._settled(self._scenario.ledger)
+        except TimeoutError as unseen:
+            raise CannotStart(f"before any drift, this was waited for in vain: {unseen}") from unseen
+        self._screen.note(f"the strategy traded by EXECUTE plans; the ledger is {format_amount(self._scenario.ledger)}")
+        for number in range(1, ROUNDS_MAX + 1):
+            await self._round(number)
+            if number == ROUNDS_MAX or not self._came_too_late():
+                break
+            self._screen.note("the strategy's plan came after the HOLD had been released: once more from the start")
+            await self._strategy.trade(-WARM_UP_QTY)
+            await self._settled(self._scenario.ledger)
+        return self._facts
+
+    def _came_too_late(self) -> bool:
+        """Tell whether the round proved nothing.
+
+        The plan was executed once the close was through, or the hold's key was gone before it could be read.
+        """
+        facts = self._facts
+        if self._scenario.ending is not Ending.HEALED or facts.released_ns is None:
+            return False
+        if facts.refused is None or not facts.refused.executed:
+            return facts.hold is None
+        by_us = {order.order_id: n for n, order in enumerate(facts.orders)}
+        closes = [by_us[order.order_id] for order in facts.orders_by_us() if order.reduce_only]
+        plan = by_us.get(facts.refused.order_id or 0)
+        return plan is not None and bool(closes) and plan > max(closes)
+
+    # --- one round --------------------------------------------------------------------------------------
+
+    async def _round(self, number: int) -> None:
+        self.events.clear()
+        self._facts = Facts(drift_ns=0)
+        self._mark = self._watch.mark()
+        self._known_orders = frozenset(order.order_id for order in await self._orders())
+        acts = [self._drift(number), self._hold()]
+        if self._scenario.ending is Ending.HEALED:
+            acts += [self._close(), self._release(self._mark)]
+        elif self._scenario.close:
+            acts.append(self._close())
+        try:
+            await _all(acts)
+            await self._end()
+        except TimeoutError as unseen:
+            self._facts = replace(self._facts, unseen=str(unseen))
+        await self._collect()
+
+    async def _end(self) -> None:
+        match self._scenario.ending:
+            case Ending.HEALED:
+                await self._trade_again()
+            case Ending.HELD:
+                await self._wait_for_a_person()
+            case Ending.FREED_BY_HAND:
+                await self._wait_for_a_person()
+                mark = self._watch.mark()
+                await self._close_by_hand()
+                await self._release(mark)
+                await self._trade_again()
+
+    async def _drift(self, number: int) -> None:
+        answer = await self._by_hand(self._scenario.by_hand)
+        at_ns = int(answer["accepted_monotonic_ns"])
+        self._facts = replace(self._facts, drift_ns=at_ns)
+        text = f"somebody trades by hand at the exchange: {_order_text(self._scenario.by_hand)}"
+        self._screen.drift(at_ns)
+        self._tell("foreign_trade", at_ns, text, round=number, order_id=int(answer["orderId"]))
+
+    async def _hold(self) -> None:
+        entry = await self._watch.event("HOLD_SET", self._mark, STEP_S_MAX)
+        plan = asyncio.create_task(self._strategy.trade(WARM_UP_QTY), name="demo plan under the hold")
+        try:
+            hold_id, at_ns = await self._watch.until(
+                f"the key of hold {entry.fields['hold_id']}", lambda: self._watch.hold(SYMBOL), bool, STEP_S_MAX
+            )
+            self._facts = replace(self._facts, hold=HoldSeen(hold_id or "", at_ns))
+            reason = str(_body(entry).get("reason", ""))
+            self._tell("hold_placed", at_ns, f"HOLD placed: {reason}", hold_id=hold_id, reason=reason)
+        finally:
+            refused = await plan
+            self._facts = replace(self._facts, refused=refused)
+            self._tell_plan("plan_refused", refused, "the strategy's next plan")
+        drift = await self._watch.event("DRIFT", self._mark, STEP_S_MAX)
+        self._facts = replace(self._facts, drift_amt=Decimal(str(_body(drift)["drift"])))
+        seen = _body(entry)
+        text = f"drift seen: exchange {seen['exchange_amt']}, ledger {seen['ledger_amt']}"
+        self._tell("drift_seen", drift.at_ns, text, exchange_amt=str(seen["exchange_amt"]), drift=_body(drift)["drift"])
+
+    async def _close(self) -> None:
+        planned = await self._watch.entry("RECONCILE_CLOSE on the plan stream", _is_close, self._mark, STEP_S_MAX)
+        qty, plan_id = planned.fields.get("qty", ""), planned.fields.get("plan_id", "")
+        self._tell("close_planned", planned.at_ns, f"RECONCILE_CLOSE planned: {qty}", plan_id=plan_id, qty=qty)
+        claimed = await self._watch.event("CLOSE_CLAIMED", self._mark, STEP_S_MAX)
+        found, _ = await self._watch.until("the close at the exchange", self._new_close, bool, STEP_S_MAX)
+        order = found[0]
+        # The event is published while the order is on its way, and read after it; but apply sends only what has passed.
+        passed_ns = min(claimed.at_ns, order.accepted_ns)
+        self._tell("guardrails_passed", passed_ns, "guardrails passed", plan_id=claimed.fields["plan_id"])
+        text = f"order at the exchange: {order.side} {format_amount(order.qty)} reduce-only, {order.status}"
+        self._tell("order_at_exchange", order.accepted_ns, text, order_id=order.order_id, side=order.side)
+        await self._read_position()
+
+    async def _release(self, mark: int) -> None:
+        event = await self._watch.event("HOLD_RELEASED", mark, STEP_S_MAX)
+        self._facts = replace(self._facts, release_event_hold=event.fields["hold_id"])
+        _, at_ns = await self._watch.until(
+            "the hold's key gone", lambda: self._watch.hold(SYMBOL), lambda hold: hold is None, STEP_S_MAX
+        )
+        self._facts = replace(self._facts, released_ns=at_ns)
+        self._tell("hold_released", at_ns, "HOLD released by itself", hold_id=event.fields["hold_id"])
+        _, at_ns = await self._watch.until(
+            "P3.3 back to ALLOW", lambda: self._watch.permit(SYMBOL), lambda permit: permit == "ALLOW", STEP_S_MAX
+        )
+        self._facts = replace(self._facts, allow_ns=at_ns)
+        self._tell("permit_allow", at_ns, "P3.3 back to ALLOW")
+
+    async def _trade_again(self) -> None:
+        if self._facts.refused is not None and self._facts.refused.executed:
+            return  # the position is not what the scenario says: the round is over
+        after = await self._strategy.trade(WARM_UP_QTY)
+        self._facts = replace(self._facts, after=after)
+        self._tell_plan("plan_executed", after, "the strategy's plan")
+        await self._strategy.trade(-WARM_UP_QTY)
+
+    async def _wait_for_a_person(self) -> None:
+        manual = await self._watch.event("MANUAL_REQUIRED", self._mark, OPERATOR_S_MAX)
+        step = str(_body(manual).get("next_step", ""))
+        self._tell("manual_required", manual.at_ns, f"next step: a person. {step}", next_step=step)
+        alert = await self._first_alert()
+        self._tell("operator_alerted", alert.at_ns, f"alert delivered to the webhook: {alert.title}", title=alert.title)
+        await self._stand()
+        state = await self._watch.state(SYMBOL)
+        self._facts = replace(self._facts, next_step=state.get("next_step", ""))
+        again = await self._strategy.trade(WARM_UP_QTY)
+        self._facts = replace(self._facts, refused_again=again)
+        self._tell_plan("plan_still_refused", again, "the strategy's plan, still")
+
+    async def _first_alert(self) -> Any:
+        try:
+            alert = await self._stage.webhook.first(OPERATOR_S_MAX)
+        except TimeoutError:
+            raise TimeoutError("an alert at the webhook") from None
+        self._facts = replace(self._facts, alert=alert)
+        return alert
+
+    async def _stand(self) -> None:
+        """Read the hold's key again and again while nobody acts."""
+        began_ns, seen, watched_ms = self._clock.monotonic_ns(), list[str](), 0
+        while watched_ms < STAND_MS:
+            seen.append(await self._watch.hold(SYMBOL) or "")
+            await asyncio.sleep(STAND_PAUSE_S)
+            watched_ms = (self._clock.monotonic_ns() - began_ns) // 1_000_000
+        self._facts = replace(self._facts, hold_ids_watched=tuple(seen), watched_ms=watched_ms)
+        text = f"nobody acts: read {len(seen)} times in {watched_ms} ms, the HOLD stands"
+        if len(set(seen)) > 1 or not seen[0]:
+            text = f"nobody acts: the key held {sorted(set(seen))}"
+        self._tell("hold_stands", self._clock.monotonic_ns(), text, hold_id=seen[-1], watched_ms=watched_ms)
+
+    async def _close_by_hand(self) -> None:
+        amount = self._scenario.position_end - self._scenario.exchange
+        answer = await self._by_hand(amount)
+        at_ns = int(answer["accepted_monotonic_ns"])
+        self._facts = replace(self._facts, hand_close_ns=at_ns)
+        text = f"somebody closes by hand at the exchange: {_order_text(amount)}"
+        self._tell("hand_close", at_ns, text, order_id=int(answer["orderId"]))
+        await self._read_position()
+
+    # --- reading ----------------------------------------------------------------------------------------
+
+    async def _by_hand(self, amount: Decimal) -> dict[str, Any]:
+        return await self._stage.desk.trade(SYMBOL, "BUY" if amount > 0 else "SELL", format_amount(abs(amount)))
+
+    async def _read_position(self) -> None:
+        amount = Decimal(await self._stage.desk.position(SYMBOL))
+        at_ns = self._clock.monotonic_ns()
+        self._facts = replace(self._facts, position_closed=amount, position_closed_ns=at_ns)
+        if amount:
+            self._tell("position_reduced", at_ns, f"position {format_amount(amount)}", position=format_amount(amount))
+        else:
+            self._tell("position_flat", at_ns, "position flat", position="0")
+
+    async def _orders(self) -> tuple[OrderSeen, ...]:
+        return tuple(_order_seen(row) for row in await self._stage.desk.orders())
+
+    async def _new_close(self) -> list[OrderSeen]:
+        orders = await self._orders()
+        return [o for o in orders if o.order_id not in self._known_orders and o.source == "api" and o.reduce_only]
+
+    async def _settled(self, amount: Decimal) -> None:
+        """Wait until bus and exchange agree on the amount and no hold stands. Raises TimeoutError."""
+
+        async def read() -> tuple[str, str, str]:
+            state = await self._watch.state(SYMBOL)
+            return state.get("status", ""), await self._watch.ledger(SYMBOL), await self._stage.desk.position(SYMBOL)
+
+        text = format_amount(amount)
+        await self._watch.until(
+            f"agreement at {text}",
+            read,
+            lambda seen: seen[0] == "AGREED" and seen[1] == text and Decimal(seen[2]) == amount,
+            STEP_S_MAX,
+        )
+
+    async def _collect(self) -> None:
+        """Read what is true at the end of the round, once it has come to rest."""
+        if self._scenario.ending is not Ending.HELD and not self._facts.unseen and self._facts.after is not None:
+            try:
+                await self._settled(self._scenario.position_end)
+            except TimeoutError as unseen:
+                self._facts = replace(self._facts, unseen=str(unseen))
+        entries, orders = self._watch.since(self._mark), await self._orders()
+        ledger = await self._watch.ledger(SYMBOL)
+        self._facts = replace(
+            self._facts,
+            orders_before=len(self._known_orders) + 1,
+            orders=orders,
+            closes=tuple(entry.fields for entry in entries if _is_close(entry)),
+            claimed=tuple(entry.fields["plan_id"] for entry in entries if entry.is_event("CLOSE_CLAIMED")),
+            results=tuple(_result_seen(entry) for entry in entries if entry.stream is Stream.RESULTS),
+            position_end=Decimal(await self._stage.desk.position(SYMBOL)),
+            ledger_end=Decimal(ledger) if ledger else None,
+            hold_end=await self._watch.hold(SYMBOL),
+        )
+
+    # --- telling ----------------------------------------------------------------------------------------
+
+    def _tell(self, name: str, at_ns: int, text: str, **fields: EventField) -> None:
+        event = Event(name, at_ns, text, fields)
+        self.events.append(event)
+        self._screen.event(event)
+
+    def _tell_plan(self, expected: str, plan: PlanSeen, who: str) -> None:
+        if plan.executed:
+            self._tell("plan_executed", plan.at_ns, f"{who} executed", plan_id=plan.plan_id, order_id=plan.order_id)
+        else:
+            name = "plan_refused" if expected == "plan_executed" else expected
+            self._tell(name, plan.at_ns, f"{who} refused: error={plan.error}", plan_id=plan.plan_id, error=plan.error)
+
+
+async def _all(acts: list[Coroutine[Any, Any, None]]) -> None:
+    """Run all to their ends, then raise the first thing that went wrong: one late act must not hide the others."""
+    for outcome in await asyncio.gather(*acts, return_exceptions=True):
+        if isinstance(outcome, BaseException):
+            raise outcome
+
+
+def _is_close(entry: BusEntry) -> bool:
+    return entry.stream is Stream.PLANS and entry.fields.get("decision") == "RECONCILE_CLOSE"
+
+
+def _body(entry: BusEntry) -> dict[str, Any]:
+    return dict(json.loads(entry.fields["body"]))
+
+
+def _order_text(amount: Decimal) -> str:
+    return f"{'BUY' if amount > 0 else 'SELL'} {format_amount(abs(amount))} {SYMBOL}"
+
+
+def _order_seen(row: dict[str, Any]) -> OrderSeen:
+    return OrderSeen(
+        order_id=int(row["orderId"]),
+        client_order_id=str(row["clientOrderId"]),
+        source=str(row["source"]),
+        side=str(row["side"]),
+        order_type=str(row["type"]),
+        reduce_only=bool(row["reduceOnly"]),
+        qty=Decimal(row["qty"]),
+        executed=Decimal(row["executedQty"]),
+        avg_price=str(row["avgPrice"]),
+        status=str(row["status"]),
+        accepted_ns=int(row["accepted_monotonic_ns"]),
+    )
+
+
+def _result_seen(entry: BusEntry) -> ResultSeen:
+    fields = entry.fields
+    order_id = fields.get("order_id", "")
+    return ResultSeen(
+        plan_id=fields.get("plan_id", ""),
+        decision=fields.get("decision", ""),
+        executed=fields.get("executed", "").lower() in {"true", "1"},
+        error=fields.get("error", ""),
+        order_id=int(order_id) if order_id else None,
+    )

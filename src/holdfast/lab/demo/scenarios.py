@@ -1,0 +1,117 @@
+"""What the demo can play, and what each scenario promises. Amounts are signed BTC: + is long.
+
+| scenario    | ledger | by hand | exchange | close        | ends                                        |
+|-------------|--------|---------|----------|--------------|---------------------------------------------|
+| drift-long  |  0     | +0.007  | +0.007   | SELL 0.007   | healed, agreed at 0                         |
+| drift-short |  0     | -0.007  | -0.007   | BUY 0.007    | healed, agreed at 0                         |
+| partial     | +0.002 | +0.005  | +0.007   | SELL 0.005   | healed, agreed at 0.002                     |
+| flip        | -0.003 | +0.010  | +0.007   | SELL 0.007   | held: 0 against -0.003 waits for a person   |
+| deficit     | +0.007 | -0.005  | +0.002   | none         | held: nothing is closed, drift not widened  |
+| deadlock    |  0     | +0.007  | +0.007   | switched off | held; freed by itself once somebody closed by hand |
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from decimal import Decimal
+from enum import Enum
+
+SYMBOL = "BTCUSDT"
+WARM_UP_QTY = Decimal("0.003")
+"""What the strategy opens and closes, before the drift and after it was healed."""
+
+
+class Ending(Enum):
+    """How a scenario ends."""
+
+    HEALED = "healed"
+    """The system closes the drift, releases its hold and trades again."""
+    HELD = "held"
+    """The hold stands, and a person was told."""
+    FREED_BY_HAND = "freed by hand"
+    """The hold stands until somebody closes at the exchange; then it releases by itself."""
+
+
+@dataclass(frozen=True, slots=True)
+class Scenario:
+    """One play."""
+
+    name: str
+    story: str
+    ledger: Decimal
+    """What the strategy holds, by EXECUTE plans, when the drift comes."""
+    by_hand: Decimal
+    """What somebody trades at the exchange."""
+    close: Decimal
+    """What the system must close, signed as the order: -0.007 is SELL 0.007; 0 if it must close nothing."""
+    ending: Ending
+
+    @property
+    def exchange(self) -> Decimal:
+        """The position at the exchange once somebody has traded."""
+        return self.ledger + self.by_hand
+
+    @property
+    def position_end(self) -> Decimal:
+        """The position at the exchange when all is over."""
+        return self.ledger if self.ending is Ending.FREED_BY_HAND else self.exchange + self.close
+
+    @property
+    def needs_operator(self) -> bool:
+        """Tell whether a person must have been told."""
+        return self.ending is not Ending.HEALED
+
+
+_SCENARIOS = (
+    Scenario(
+        "drift-long",
+        "Somebody buys 0.007 by hand; the ledger holds nothing. Holdfast sells it again.",
+        Decimal(0),
+        Decimal("0.007"),
+        Decimal("-0.007"),
+        Ending.HEALED,
+    ),
+    Scenario(
+        "drift-short",
+        "Somebody sells 0.007 by hand; the ledger holds nothing. The close is a BUY.",
+        Decimal(0),
+        Decimal("-0.007"),
+        Decimal("0.007"),
+        Ending.HEALED,
+    ),
+    Scenario(
+        "partial",
+        "The strategy holds 0.002, somebody adds 0.005 by hand. Only the 0.005 is closed.",
+        Decimal("0.002"),
+        Decimal("0.005"),
+        Decimal("-0.005"),
+        Ending.HEALED,
+    ),
+    Scenario(
+        "flip",
+        "The strategy is short 0.003, somebody buys 0.010. The 0.007 long are closed; the rest waits for a person.",
+        Decimal("-0.003"),
+        Decimal("0.010"),
+        Decimal("-0.007"),
+        Ending.HELD,
+    ),
+    Scenario(
+        "deficit",
+        "The strategy holds 0.007, somebody sells 0.005 of it. Closing would widen the drift: a person is told.",
+        Decimal("0.007"),
+        Decimal("-0.005"),
+        Decimal(0),
+        Ending.HELD,
+    ),
+    Scenario(
+        "deadlock",
+        "RECONCILE_CLOSE is switched off: the old deadlock. A person is told, and closes at the exchange.",
+        Decimal(0),
+        Decimal("0.007"),
+        Decimal(0),
+        Ending.FREED_BY_HAND,
+    ),
+)
+SCENARIOS = {scenario.name: scenario for scenario in _SCENARIOS}
+"""By name, in the order in which they are listed."""
+SCENARIO_DEFAULT = "drift-long"
