@@ -10,6 +10,6 @@ worked. The end of any task ends the process: a machine's supervisor starts it a
 """
 
 from holdfast.compose.process import run
-from holdfast.compose.world import BOTH, ServiceName, Started
+from holdfast.compose.world import BOTH, ServiceName, Started, Wrapping
 
-__all__ = ["BOTH", "ServiceName", "Started", "run"]
+__all__ = ["BOTH", "ServiceName", "Started", "Wrapping", "run"]

@@ -27,10 +27,15 @@ if TYPE_CHECKING:
 
 
 from holdfast.compose.account import build_account
-from holdfast.compose.world import BOTH, Job, ServiceName, Started, World
+from holdfast.compose.world import BOTH, UNWRAPPED, Job, ServiceName, Started, World, Wrapping
 
 
-async def run(settings: Settings, services: tuple[ServiceName, ...], announce: Callable[[Started], None]) -> None:
+async def run(
+    settings: Settings,
+    services: tuple[ServiceName, ...],
+    announce: Callable[[Started], None],
+    wrapping: Wrapping = UNWRAPPED,
+) -> None:
     """Run until SIGTERM or SIGINT (returns) or until a task ends (raises why).
 
     `announce` is called once, when everything has started. Raises CannotStart for whatever keeps it from starting.
@@ -39,7 +44,7 @@ async def run(settings: Settings, services: tuple[ServiceName, ...], announce: C
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stop.set)
-    work = asyncio.ensure_future(_run_world(settings, services, announce))
+    work = asyncio.ensure_future(_run_world(settings, services, announce, wrapping))
     stopped = asyncio.ensure_future(stop.wait())
     try:
         await asyncio.wait({work, stopped}, return_when=asyncio.FIRST_COMPLETED)
@@ -56,7 +61,10 @@ async def run(settings: Settings, services: tuple[ServiceName, ...], announce: C
 
 
 async def _run_world(
-    settings: Settings, services: tuple[ServiceName, ...], announce: Callable[[Started], None]
+    settings: Settings,
+    services: tuple[ServiceName, ...],
+    announce: Callable[[Started], None],
+    wrapping: Wrapping,
 ) -> None:
     clock, redactor = SystemClock(), Redactor()
     log = open_log(
@@ -85,10 +93,11 @@ async def _run_world(
             log=log,
             redactor=redactor,
             metrics=PrometheusMetrics(clock),
-            journal=journal,
+            journal=wrapping.journal(journal),
             alerts=alerts,
             bus_url=bus_url,
             gate=Gate(clock),
+            wrapping=wrapping,
         )
         jobs = [await build_account(world, account, stack) for account in settings.accounts]
         telemetry = TelemetryServer(world.metrics, lambda: _health(world), settings.metrics.port)

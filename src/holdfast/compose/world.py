@@ -6,14 +6,16 @@ import os
 from collections.abc import Callable, Coroutine
 from dataclasses import dataclass, field
 from enum import Enum
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 if TYPE_CHECKING:
     from holdfast.domain.names import AccountId
     from holdfast.ports.alerts import Alerts
+    from holdfast.ports.bus import Bus
     from holdfast.ports.clock import Clock
     from holdfast.ports.journal import Journal
     from holdfast.ports.telemetry import Log
+    from holdfast.ports.venue import VenueReader, VenueTrader
     from holdfast.services.feed import Feed
     from holdfast.settings import Settings
     from holdfast.telemetry.metrics import PrometheusMetrics
@@ -32,6 +34,49 @@ class ServiceName(Enum):
 
 
 BOTH = (ServiceName.RECONCILE, ServiceName.APPLY)
+
+
+class Wrapping(Protocol):
+    """What is put around the ports before any service sees them. In life nothing is; drills count and kill there."""
+
+    def journal(self, journal: Journal) -> Journal:
+        """The journal that every service gets."""
+        ...
+
+    def bus(self, bus: Bus) -> Bus:
+        """One account's bus."""
+        ...
+
+    def reader(self, reader: VenueReader) -> VenueReader:
+        """The reading adapter of one account."""
+        ...
+
+    def trader(self, trader: VenueTrader) -> VenueTrader:
+        """The trading adapter of one account."""
+        ...
+
+
+class Unwrapped:
+    """Life: every port as it is."""
+
+    def journal(self, journal: Journal) -> Journal:
+        """The journal itself."""
+        return journal
+
+    def bus(self, bus: Bus) -> Bus:
+        """The bus itself."""
+        return bus
+
+    def reader(self, reader: VenueReader) -> VenueReader:
+        """The reader itself."""
+        return reader
+
+    def trader(self, trader: VenueTrader) -> VenueTrader:
+        """The trader itself."""
+        return trader
+
+
+UNWRAPPED = Unwrapped()
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,6 +108,7 @@ class World:
     gate: Gate
     """The venue's limits are per address: one gate for all accounts, so that a ban heard by one stops all."""
     feeds: dict[AccountId, Feed] = field(default_factory=dict)
+    wrapping: Wrapping = UNWRAPPED
 
     @property
     def owner(self) -> str:
