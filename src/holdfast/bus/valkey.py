@@ -164,6 +164,12 @@ class ValkeyBus:
         read = ((symbol, _hold_text(raw)) for symbol, raw in zip(symbols, values, strict=True))
         return {symbol: text for symbol, text in read if text.lower() not in FREE_VALUES}
 
+    async def read_text(self, key: str) -> str | None:
+        """See the port. A value that is no text counts as none."""
+        (reply,) = await self._reads.call(("GET", self._keys.named(key)))
+        raw = checked(reply)
+        return raw.decode(errors="replace") if isinstance(raw, bytes) else None
+
     async def publish_copies(self, copies: Sequence[StateCopy]) -> None:
         """See the port. A key that somebody made of another type is deleted and written anew."""
         written = [copy_commands(self._keys, copy) for copy in copies]

@@ -13,10 +13,12 @@ from holdfast.services.context import Context, Lease, Rules, Wakes
 from holdfast.services.execute import Executor
 from holdfast.services.feed import Feed
 from holdfast.services.fills import Fills
+from holdfast.services.halting import check_journal_is_newest, check_open_orders
 from holdfast.services.holds import BusHolds
 from holdfast.services.intake import Intake
 from holdfast.services.knocks import Knocks
 from holdfast.services.operator_close import OperatorClose
+from holdfast.services.operator_resolve import OperatorResolve
 from holdfast.services.picture import Picture
 from holdfast.services.publishing import Publisher
 from holdfast.services.reconcile import Reconciler
@@ -90,15 +92,17 @@ async def _first_contact(world: World, reader: VenueReader, context: Context) ->
 async def build_account(world: World, account: AccountId, stack: contextlib.AsyncExitStack) -> list[Job]:
     """Build one account's services; their first contact with the venue is made here."""
     prefix = world.settings.bus_prefix(account)
-    bus = ValkeyBus(world.bus_url, world.owner, prefix)
+    bus = world.wrapping.bus(ValkeyBus(world.bus_url, world.owner, prefix))
     stack.push_async_callback(bus.close)
+    await check_journal_is_newest(world.journal, bus, account, world.log)
     wakes, rules, picture = Wakes(), Rules(), Picture()
     known = world.settings.limits(account).symbols
     jobs: list[Job] = []
     feed: Feed | None = None
     if ServiceName.RECONCILE in world.services:
         context = _context(world, account, ServiceName.RECONCILE, wakes, rules)
-        reader = binance_reader(_venue_config(world, account, KeyUse.READ), world.clock, world.gate)
+        config = _venue_config(world, account, KeyUse.READ)
+        reader = world.wrapping.reader(binance_reader(config, world.clock, world.gate))
         stack.push_async_callback(reader.close)
         await _first_contact(world, reader, context)
         feed = Feed(context, reader, picture)
@@ -106,7 +110,8 @@ async def build_account(world: World, account: AccountId, stack: contextlib.Asyn
         jobs.append(_reconcile_job(world, context, reader, feed, picture, bus))
     if ServiceName.APPLY in world.services:
         context = _context(world, account, ServiceName.APPLY, wakes, rules)
-        trader = binance_trader(_venue_config(world, account, KeyUse.TRADE), world.clock, world.gate)
+        config = _venue_config(world, account, KeyUse.TRADE)
+        trader = world.wrapping.trader(binance_trader(config, world.clock, world.gate))
         stack.push_async_callback(trader.close)
         await _first_contact(world, trader, context)
         jobs.append(_apply_job(world, context, trader, feed, bus))
@@ -178,12 +183,14 @@ def _apply_job(world: World, context: Context, trader: VenueTrader, shared: Feed
     closer = Closer(context, trader, sender, publisher)
     resolver = Resolver(context, trader, sender, fills, publisher, resolve)
     operator = OperatorClose(context, trader, closer)
+    word = OperatorResolve(context, trader, publisher)
 
     async def job() -> None:
         await acquire_lease(context, world.owner)
         count = await world.journal.query(context.account, lambda reads: reads.count_entries(EntryKind.CLOSE_DONE))
         context.metrics.closes_before(count)
         await resolver.take_over()
+        await check_open_orders(world.journal, trader, context.account, world.log)
         intake = Intake(context, bus, executor, closer, publisher, holds)
         tasks: list[Task] = [
             ("lease", lambda: keep_lease(context)),
@@ -193,6 +200,7 @@ def _apply_job(world: World, context: Context, trader: VenueTrader, shared: Feed
             ("closes", intake.run_closes),
             ("resolver", resolver.run),
             ("operator closes", operator.run),
+            ("operator resolves", word.run),
             ("streams", publisher.run_streams),
             ("marks", publisher.run_marks),
         ]

@@ -17,6 +17,7 @@ First match wins; "hold" is the leg's open automatic hold.
     | the rest       | an unclaimed close expired; or the reconciler's is above what may be closed now | SUPERSEDE |
     | UNLEDGERED     | policy hold; policy adopt                                  | OPERATOR; ADOPT, at once   |
     | the rest       | own fills are missing by evidence that does not explain all | REPAIR (those)            |
+    | the rest       | a trade of an order of ours that the journal does not know | OPERATOR (and a halt)      |
     | the rest       | an own order of the leg is not settled                     | LOOK                       |
     | the rest       | no evidence of this ledger version, or no second look      | LOOK                       |
     | the rest       | the evidence is not the whole drift, until `evidence_ms_max` | LOOK                     |
@@ -217,6 +218,8 @@ def _difference(facts: EpisodeFacts, verdict: Verdict, hold: Hold | None) -> Mov
     evidence = leg.evidence if _is_current(leg) else None
     if evidence is not None and evidence.own:
         return Move(MoveKind.REPAIR, _step(facts, StepKind.EVIDENCE, "own missing fills are booked by trade id"))
+    if evidence is not None and evidence.stray:
+        return _operator(facts, "the venue shows an order of ours that the journal does not know")
     if leg.orders:
         return _look(facts, hold, "an own order of the leg is not settled; the venue is asked for it")
     if evidence is None or facts.second is None:

@@ -6,7 +6,7 @@
     | its client id is an order in the journal            | own              |
     | its client id is the venue's own (liquidation, ADL, settlement) | forced |
     | its client id is known and none of these            | foreign          |
-    | its client id carries our prefix, but the journal knows no such order | nothing proven: incomplete |
+    | its client id carries our prefix, but the journal knows no such order | stray: proves nothing, and halts |
     | its client id is not known                          | nothing proven: the evidence is incomplete |
 
 Trades of other legs, and trades booked already, are left out. Pure; the service looks the client ids up (from
@@ -59,12 +59,16 @@ def weigh(
     own: list[Trade] = []
     forced: list[Trade] = []
     foreign: list[Trade] = []
+    stray: list[Trade] = []
     complete = page.complete
     for trade in missing_trades(page, ledger, booked):
         client_id = trade.client_order_id or client_ids.get(trade.order_id)
         if trade.order_id in own_orders:
             own.append(replace(trade, client_order_id=own_orders[trade.order_id].client_order_id))
-        elif not client_id or is_our_client_order_id(client_id):
+        elif not client_id:
+            complete = False
+        elif is_our_client_order_id(client_id):
+            stray.append(trade)
             complete = False
         elif is_forced_client_order_id(client_id):
             forced.append(trade)
@@ -80,6 +84,7 @@ def weigh(
         read_ms=read_ms,
         last_trade_id=last,
         ledger_version=ledger.version,
+        stray=tuple(stray),
     )
 
 

@@ -75,6 +75,8 @@ class Evidence:
     """Highest trade id seen; None if there was no trade."""
     ledger_version: int
     """The ledger that it was compared with; of another version it is void."""
+    stray: tuple[Trade, ...] = ()
+    """Trades of orders that carry our prefix and are not in the journal: the journal is not the newest one."""
 
     @property
     def forced_qty(self) -> Decimal:

@@ -78,6 +78,10 @@ class Bus(Protocol):
         """What stands on the symbols' hold keys; free ones (absent, empty, `0`, `false`) are left out."""
         ...
 
+    async def read_text(self, key: str) -> str | None:
+        """A published string, by its key without the prefix; None if there is none."""
+        ...
+
     async def publish_copies(self, copies: Sequence[StateCopy]) -> None:
         """Write or delete published copies, in one round trip."""
         ...

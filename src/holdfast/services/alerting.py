@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 from holdfast.domain.errors import JournalBusy
 from holdfast.domain.hold import HoldOwner, StepKind
-from holdfast.services.moves import Written, alert_person
+from holdfast.services.holding import Written, alert_person
 
 if TYPE_CHECKING:
     from holdfast.domain.hold import Hold

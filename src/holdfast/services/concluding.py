@@ -19,6 +19,8 @@ from holdfast.domain.ledger import MoveCause
 from holdfast.domain.sides import Decision
 from holdfast.ports.telemetry import about_close
 from holdfast.services.booking import average_price, book_trades, fill_entry
+from holdfast.services.holding import Written
+from holdfast.services.late import write_late_acceptance
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -69,6 +71,10 @@ async def conclude(
             return
         tx.put_order(choice)
         order, booked = book_trades(tx, choice, trades, MoveCause.FILL)
+        late = Written(written, [])
+        order = write_late_acceptance(tx, before, order, booked, late)
+        if late.alerted:
+            context.wakes.alerts.knock("late")
         if booked:
             written.append(tx.append(fill_entry(order, booked, EntryKind.FILL)))
         if choice.state is not before.state or choice.executed_qty != before.executed_qty:
@@ -78,7 +84,7 @@ async def conclude(
         if order.state.is_final and record is not None and result is None:
             result = result_of(order, entry_id, average_price(booked), now_ms)
             tx.put_plan(order.plan_id, record.content_hash, order.leg.symbol, result)
-            written.extend(_end_close(tx, order, context.limits, now_ms))
+            written.extend(end_close(tx, order, context.limits, now_ms))
         ended.append(Concluded(order, result if order.state.is_final else None))
 
     await context.transact(read=read, decide=decide, write=write)
@@ -132,7 +138,7 @@ def _outcome_entry(order: Order, was: OrderState, why: str) -> Entry:
     )
 
 
-def _end_close(tx: Tx, order: Order, limits: Limits, now_ms: int) -> list[JournaledEntry]:
+def end_close(tx: Tx, order: Order, limits: Limits, now_ms: int) -> list[JournaledEntry]:
     """The close is done; a hold counts what brought no progress, and waits before the next attempt."""
     if order.decision is Decision.EXECUTE:
         return []

@@ -70,6 +70,8 @@ class Wakes:
     """To whoever carries operators' requests out (the reconciler)."""
     operator_closes: Knocks[str] = field(default_factory=Knocks)
     """To apply: an operator may have asked for a close."""
+    operator_resolves: Knocks[str] = field(default_factory=Knocks)
+    """To apply: an operator may have said what became of an order."""
     alerts: Knocks[str] = field(default_factory=Knocks)
     """To the alerting task."""
 

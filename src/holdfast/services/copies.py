@@ -22,6 +22,7 @@ from holdfast.domain.amounts import ZERO, format_amount, sign_of
 from holdfast.domain.reasons import Reason
 from holdfast.domain.sides import PositionSide, TradingState
 from holdfast.ports.bus import StateCopy
+from holdfast.services.halting import mark_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -73,6 +74,7 @@ class Copies:
         account = self._context.account
         state, found, now_ms = await self._context.journal.query(account, lambda reads: self._read(reads, wanted))
         copies = [copy for each in found for copy in self._build(each, state, now_ms)]
+        copies.append(mark_of(state))
         return tuple(copy for copy in copies if self._is_news(copy, now_ms))
 
     def _read(self, reads: Reads, wanted: frozenset[Symbol] | None) -> tuple[AccountState, list[_Symbol], int]:

@@ -12,19 +12,19 @@ from typing import TYPE_CHECKING
 from holdfast.decide.close import plan_close
 from holdfast.decide.episode import EpisodeFacts, Move, MoveKind, automatic_hold
 from holdfast.domain.amounts import ZERO, format_amount
-from holdfast.domain.close import Close, CloseState
-from holdfast.domain.entry import Entry, EntryKind, JournaledEntry, JsonValue
+from holdfast.domain.close import CloseState
+from holdfast.domain.entry import Entry, EntryKind, JsonValue
 from holdfast.domain.hold import Hold, HoldOwner, HoldReason, StepKind
 from holdfast.domain.ledger import LedgerState, MoveCause
-from holdfast.domain.names import HoldId
-from holdfast.domain.operator import Alert
 from holdfast.services.booking import book_trades, fill_entry
+from holdfast.services.holding import Written, alert_person, append_entry, new_hold_id
+from holdfast.services.late import write_late_acceptance
 
 if TYPE_CHECKING:
     from decimal import Decimal
 
     from holdfast.decide.reconcile import Evidence, Verdict
-    from holdfast.domain.names import TradeId
+    from holdfast.domain.names import HoldId, TradeId
     from holdfast.domain.sides import Leg
     from holdfast.domain.trade import Trade
     from holdfast.ports.journal import Tx
@@ -39,16 +39,6 @@ class Judged:
     move: Move
     closes_planned: int
     """Closes planned under the leg's hold so far."""
-
-
-@dataclass(slots=True)
-class Written:
-    """What a transaction wrote that others must hear of after its commit."""
-
-    entries: list[JournaledEntry]
-    closes: list[Close]
-    changed: bool = False
-    alerted: bool = False
 
 
 def write_move(tx: Tx, judged: Judged, out: Written) -> None:
@@ -115,13 +105,6 @@ def _text(amount: Decimal | None) -> str | None:
     return None if amount is None else format_amount(amount)
 
 
-def _append(  # noqa: PLR0917 - the six columns of a journal line, in their order
-    tx: Tx, out: Written, kind: EntryKind, leg: Leg, hold_id: HoldId | None, body: dict[str, JsonValue]
-) -> None:
-    out.entries.append(tx.append(Entry(kind, leg.account, symbol=leg.symbol, hold_id=hold_id, body=body)))
-    out.changed = True
-
-
 def _seen(judged: Judged, state: LedgerState) -> LedgerState:
     view = judged.facts.leg.view
     return replace(
@@ -150,10 +133,10 @@ def _agree(tx: Tx, judged: Judged, out: Written) -> None:
     for hold in judged.move.release:
         tx.put_hold(replace(hold, released_ms=facts.now_ms))
         body = what_it_saw(judged) | {"reason": hold.reason.value, "held_ms": facts.now_ms - hold.opened_ms}
-        _append(tx, out, EntryKind.HOLD_RELEASED, leg, hold.hold_id, body)
+        append_entry(tx, out, EntryKind.HOLD_RELEASED, leg, hold.hold_id, body)
     if not judged.move.release:
         body = {"ledger_amt": _text(facts.ledger.amt), "ledger_version": facts.ledger.version}
-        _append(tx, out, EntryKind.AGREED, leg, None, body)
+        append_entry(tx, out, EntryKind.AGREED, leg, None, body)
 
 
 def _hold(tx: Tx, judged: Judged, out: Written) -> None:
@@ -176,7 +159,7 @@ def _hold(tx: Tx, judged: Judged, out: Written) -> None:
             next_step=step,
         )
         tx.put_hold(changed)
-        _append(tx, out, EntryKind.HOLD_UPDATED, leg, standing.hold_id, body | {"was": standing.reason.value})
+        append_entry(tx, out, EntryKind.HOLD_UPDATED, leg, standing.hold_id, body | {"was": standing.reason.value})
         return
     hold = Hold(
         hold_id=new_hold_id(tx, leg),
@@ -192,18 +175,9 @@ def _hold(tx: Tx, judged: Judged, out: Written) -> None:
         detail="",
     )
     tx.put_hold(hold)
-    _append(tx, out, EntryKind.HOLD_SET, leg, hold.hold_id, body)
+    append_entry(tx, out, EntryKind.HOLD_SET, leg, hold.hold_id, body)
     if verdict.drift is not None and verdict.drift != ZERO:
-        _append(tx, out, EntryKind.DRIFT, leg, hold.hold_id, {"drift": _text(verdict.drift), "row": verdict.row})
-
-
-def new_hold_id(tx: Tx, leg: Leg) -> HoldId:
-    """Name a hold by its leg, the journal line that sets it, and the time.
-
-    The time keeps the names of a new journal apart from those of one that was lost: a close's client order id is made
-    from its hold's, and the venue still knows the old orders.
-    """
-    return HoldId(f"hold-{leg.key.replace(':', '-')}-{tx.account().last_seq + 1}-{tx.now_ms():x}")
+        append_entry(tx, out, EntryKind.DRIFT, leg, hold.hold_id, {"drift": _text(verdict.drift), "row": verdict.row})
 
 
 def _repair(tx: Tx, judged: Judged, out: Written) -> None:
@@ -221,7 +195,9 @@ def _repair(tx: Tx, judged: Judged, out: Written) -> None:
             order = tx.order(name)
         if order is None:
             continue  # it was found outside this transaction and is gone: the next look says what is true
+        before = order
         order, booked = book_trades(tx, order, trades, MoveCause.REPAIR)
+        order = write_late_acceptance(tx, before, order, booked, out)
         if booked:
             entry = fill_entry(order, booked, EntryKind.REPAIR)
             out.entries.append(tx.append(replace(entry, hold_id=hold_id, body={**entry.body, **what_it_saw(judged)})))
@@ -236,7 +212,7 @@ def _book_forced(tx: Tx, judged: Judged, evidence: Evidence, out: Written, hold_
     state = tx.move_ledger(leg, evidence.forced_qty, MoveCause.REPAIR, f"forced trades {_ids(evidence.forced)}")
     newest = max(trade.venue_ms for trade in evidence.forced)
     tx.put_leg(replace(state, watermark_trade_id=evidence.last_trade_id, last_fill_ms=max(state.last_fill_ms, newest)))
-    _append(tx, out, EntryKind.REPAIR, leg, hold_id, what_it_saw(judged))
+    append_entry(tx, out, EntryKind.REPAIR, leg, hold_id, what_it_saw(judged))
 
 
 def _adopt(tx: Tx, judged: Judged, out: Written) -> None:
@@ -247,7 +223,9 @@ def _adopt(tx: Tx, judged: Judged, out: Written) -> None:
         return
     adopt_view(tx, leg, verdict.drift, facts.view.as_of_ms, facts.evidence)
     hold_id = hold.hold_id if hold is not None else None
-    _append(tx, out, EntryKind.ADOPTED, leg, hold_id, what_it_saw(judged) | {"who": "policy", "reason": "settings"})
+    append_entry(
+        tx, out, EntryKind.ADOPTED, leg, hold_id, what_it_saw(judged) | {"who": "policy", "reason": "settings"}
+    )
     _next_step(tx, judged, out)
 
 
@@ -322,10 +300,10 @@ def _next_step(tx: Tx, judged: Judged, out: Written) -> None:
     tx.put_hold(replace(hold, next_step=step))
     body = what_it_saw(judged) | {"reason": hold.reason.value, "next_step": step.text, "due_ms": step.due_ms}
     if step.kind is StepKind.OPERATOR:
-        _append(tx, out, EntryKind.MANUAL_REQUIRED, hold.leg, hold.hold_id, body)
+        append_entry(tx, out, EntryKind.MANUAL_REQUIRED, hold.leg, hold.hold_id, body)
         alert_person(tx, hold, step.text, out)
     else:
-        _append(tx, out, EntryKind.HOLD_UPDATED, hold.leg, hold.hold_id, body)
+        append_entry(tx, out, EntryKind.HOLD_UPDATED, hold.leg, hold.hold_id, body)
 
 
 def _keep_what_was_seen(tx: Tx, judged: Judged) -> None:
@@ -334,30 +312,3 @@ def _keep_what_was_seen(tx: Tx, judged: Judged) -> None:
     seen = _seen(judged, now)
     if (seen.seen_amt, seen.status) != (now.seen_amt, now.status):
         tx.put_leg(seen)
-
-
-def alert_person(tx: Tx, hold: Hold, text: str, out: Written) -> None:
-    """Journal an alert about a hold, unless one with this text stands unacknowledged."""
-    last = tx.alert_of_hold(hold.hold_id)
-    if last is not None and last.acked_ms is None and last.text == text:
-        return
-    now = tx.now_ms()
-    number = tx.account().last_seq + 1
-    alert = Alert(
-        alert_id=f"alert-{number}",
-        account=hold.leg.account,
-        hold_id=hold.hold_id,
-        symbol=hold.leg.symbol,
-        title=f"{hold.leg.key} is held: {hold.reason.value}",
-        text=text,
-        created_ms=now,
-        delivered_ms=None,
-        acked_ms=None,
-        acked_by="",
-        deliveries=0,
-        next_try_ms=now,
-    )
-    tx.put_alert(alert)
-    body: dict[str, JsonValue] = {"alert_id": alert.alert_id, "title": alert.title, "text": text}
-    _append(tx, out, EntryKind.ALERT, hold.leg, hold.hold_id, body)
-    out.alerted = True

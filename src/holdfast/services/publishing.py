@@ -21,11 +21,13 @@ from holdfast.domain.names import PlanId
 from holdfast.services.copies import Copies, permit_copy, refusal_copy
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from holdfast.domain.close import Close
     from holdfast.domain.permit import Permit, Refusal
     from holdfast.domain.plan import Plan, PlanResult
     from holdfast.ports.bus import Bus, StateCopy
-    from holdfast.ports.journal import Reads
+    from holdfast.ports.journal import Reads, Tx
     from holdfast.services.context import Context
     from holdfast.services.picture import Picture
 
@@ -35,6 +37,8 @@ COPIES_MS = 250
 """How long changes of copies are gathered; a change of a hold is not gathered."""
 CHECK_MS = 500
 """How often the bus is asked whether it still is the one we filled."""
+SWEEP_AGE_MS = 2_000
+"""A result this old that is still unpublished was missed, not just on its way."""
 RETRY_MS = 100
 """Wait after a bus that did not answer."""
 EVENT_KINDS = frozenset(
@@ -79,6 +83,7 @@ class Publisher:
         self._attached: dict[str, list[str]] = {}
         self._work = asyncio.Event()
         self._checked_ns = 0
+        self._emitted_seq = self._marked_seq = 0
 
     # --- what the services hand over; nothing here waits ------------------------------------------------
 
@@ -155,17 +160,12 @@ class Publisher:
     async def _from_journal(self) -> None:
         """Take up what an earlier process journaled and did not publish."""
         context = self._context
-
-        def read(reads: Reads) -> tuple[tuple[PlanResult, ...], tuple[JournaledEntry, ...]]:
-            after = reads.account().events_published_seq
-            return reads.unpublished_results(QUEUE_MAX), reads.entries_after(after, QUEUE_MAX)
-
-        results, entries = await context.journal.query(context.account, read)
         if context.service == "apply":
-            for result in results:
-                self._results.append(result)
+            self._results.extend(await context.journal.query(context.account, _unpublished))
         else:
-            self.emit(list(entries))
+            after = await context.journal.query(context.account, lambda reads: reads.account().events_published_seq)
+            self._emitted_seq = after
+            self.emit(list(await context.journal.query(context.account, lambda r: r.entries_after(after, QUEUE_MAX))))
         self._work.set()
 
     async def _flush(self) -> None:
@@ -185,8 +185,9 @@ class Publisher:
         while self._events:
             batch = [self._events[i] for i in range(min(len(self._events), BATCH_MAX))]
             await self._bus.publish_events(batch)
-            for _ in batch:
+            for event in batch:
                 self._events.popleft()
+                self._emitted_seq = max(self._emitted_seq, event.seq)
         while self._permits:
             copies = [self._permits[i] for i in range(min(len(self._permits), BATCH_MAX))]
             await self._bus.publish_copies(copies)
@@ -198,18 +199,33 @@ class Publisher:
         while True:
             await asyncio.sleep(CHECK_MS / 1000)
             done, self._published = self._published, []
-            if done:
-                await self._mark(done)
+            try:
+                if done:
+                    await self._mark(_results_published(done))
+                if self._context.service == "apply":
+                    await self._sweep()
+                elif self._emitted_seq > self._marked_seq:
+                    seq = self._emitted_seq
+                    await self._mark(_events_published(seq))
+                    self._marked_seq = seq
+            except JournalBusy:
+                self._published.extend(done)
 
-    async def _mark(self, done: list[PlanId]) -> None:
-        try:
-            await self._context.transact(
-                read=lambda _: None,
-                decide=lambda _: None,
-                write=lambda tx, _choice, _facts: tx.mark_results_published(done),
-            )
-        except JournalBusy:
-            self._published.extend(done)
+    async def _mark(self, mark: Callable[[Tx], None]) -> None:
+        await self._context.transact(
+            read=lambda _: None, decide=lambda _: None, write=lambda tx, _choice, _facts: mark(tx)
+        )
+
+    async def _sweep(self) -> None:
+        """Publish results that were journaled elsewhere (a correction by the reconciler)."""
+        if self._results:
+            return
+        young_ms = self._context.clock.now_ms() - SWEEP_AGE_MS
+        found = await self._context.journal.query(self._context.account, _unpublished)
+        old = [result for result in found if result.timestamp_ms < young_ms]
+        if old:
+            self._results.extend(old)
+            self._work.set()
 
     async def run_copies(self) -> None:
         """Keep the published copies in step, and fill a bus that was wiped, until cancelled."""
@@ -243,3 +259,15 @@ class Publisher:
             self._copies.forget()
             self._context.log.info("bus_filled", account=self._context.account)
         self._checked_ns = now_ns
+
+
+def _unpublished(reads: Reads) -> tuple[PlanResult, ...]:
+    return reads.unpublished_results(QUEUE_MAX)
+
+
+def _events_published(seq: int) -> Callable[[Tx], None]:
+    return lambda tx: tx.set_events_published(seq)
+
+
+def _results_published(plan_ids: list[PlanId]) -> Callable[[Tx], None]:
+    return lambda tx: tx.mark_results_published(plan_ids)

@@ -23,8 +23,10 @@ from holdfast.domain.hold import HoldReason
 from holdfast.domain.sides import Leg, PositionMode, PositionSide
 from holdfast.ports.telemetry import Stage, about_close
 from holdfast.services.context import Errand
+from holdfast.services.halting import halt_account
+from holdfast.services.holding import Written
 from holdfast.services.looks import Look, take_look
-from holdfast.services.moves import Judged, Written, write_move
+from holdfast.services.moves import Judged, write_move
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -316,6 +318,11 @@ class Reconciler:
         self.picture.see_all(look.view)
         memory.second = look.view.of(leg)
         memory.evidence = look.evidence
+        if look.evidence.stray:
+            trade = look.evidence.stray[0]
+            why = f"trade {trade.trade_id} on {leg.key} is of an order of ours that the journal does not know"
+            await halt_account(self.context.journal, self.context.account, self.context.log, why)
+            self.context.wakes.alerts.knock("halt")
 
     def _looked(self, leg: Leg, memory: LegMemory, task: asyncio.Task[None]) -> None:
         memory.looking = None

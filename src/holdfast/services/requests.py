@@ -28,9 +28,10 @@ from holdfast.domain.operator import REQUEST_AGE_MS_MAX, OperatorRequest, Reques
 from holdfast.domain.sides import Leg, PositionMode, PositionSide
 from holdfast.ports.bus import StateCopy
 from holdfast.services.context import Errand
+from holdfast.services.holding import Written, alert_person, hold_entry, put_operator_hold
 from holdfast.services.knocks import Knocks
 from holdfast.services.looks import Look, take_look
-from holdfast.services.moves import Written, adopt_view, alert_person, new_hold_id
+from holdfast.services.moves import adopt_view
 
 if TYPE_CHECKING:
     from holdfast.domain.names import Symbol
@@ -288,8 +289,8 @@ class Requests:
             if standing is not None:
                 end_request(tx, request, RequestState.DONE, f"{standing.hold_id} stands already")
                 return
-            hold = _put_operator_hold(tx, leg, f"{request.name}: {request.reason}")
-            emitted.append(_hold_entry(tx, hold, EntryKind.HOLD_SET))
+            hold = put_operator_hold(tx, leg, f"{request.name}: {request.reason}")
+            emitted.append(hold_entry(tx, hold, EntryKind.HOLD_SET))
             end_request(tx, request, RequestState.DONE, hold.hold_id)
 
         await self._context.transact(
@@ -345,9 +346,9 @@ class Requests:
             ids[:] = [hold.hold_id for hold in holds if hold.owner is HoldOwner.OPERATOR]
             if ids:
                 return
-            hold = _put_operator_hold(tx, leg, f"set on the bus: {value[:VALUE_CHARS_MAX]}")
+            hold = put_operator_hold(tx, leg, f"set on the bus: {value[:VALUE_CHARS_MAX]}")
             ids.append(hold.hold_id)
-            emitted.append(_hold_entry(tx, hold, EntryKind.HOLD_IMPORTED))
+            emitted.append(hold_entry(tx, hold, EntryKind.HOLD_IMPORTED))
             alert_person(tx, hold, "a hold was set on the bus by hand; `holdfast release` ends it", out)
 
         await self._context.transact(read=lambda reads: reads.open_holds(symbol), decide=lambda _: None, write=write)
@@ -359,27 +360,3 @@ class Requests:
 
 VALUE_CHARS_MAX = 200
 """So much of a value set by hand is kept."""
-
-
-def _put_operator_hold(tx: Tx, leg: Leg, detail: str) -> Hold:
-    now_ms = tx.now_ms()
-    hold = Hold(
-        hold_id=new_hold_id(tx, leg),
-        leg=leg,
-        reason=HoldReason.OPERATOR,
-        owner=HoldOwner.OPERATOR,
-        opened_ms=now_ms,
-        cause_as_of_ms=0,
-        exchange_amt=None,
-        ledger_amt=tx.leg(leg).amt,
-        next_step=NextStep(StepKind.OPERATOR, now_ms, "a person set it; `holdfast release` ends it"),
-        close_attempts=0,
-        detail=detail,
-    )
-    tx.put_hold(hold)
-    return hold
-
-
-def _hold_entry(tx: Tx, hold: Hold, kind: EntryKind) -> JournaledEntry:
-    body: dict[str, JsonValue] = {"reason": hold.reason.value, "detail": hold.detail, "next_step": hold.next_step.text}
-    return tx.append(Entry(kind, hold.leg.account, hold.leg.symbol, hold.hold_id, None, body))

@@ -21,11 +21,15 @@ from holdfast.decide.recovery import (
     window_end_ms,
 )
 from holdfast.domain.amounts import ZERO
+from holdfast.domain.entry import EntryKind
 from holdfast.domain.errors import JournalBusy, VenueUnavailable
+from holdfast.domain.hold import HoldReason
 from holdfast.domain.order import Order, OrderReport, OrderState
 from holdfast.domain.reasons import Reason
 from holdfast.domain.sides import Decision
 from holdfast.services.concluding import Concluded, conclude
+from holdfast.services.halting import halt_account
+from holdfast.services.holding import Written, alert_person, hold_entry, put_persons_hold
 from holdfast.services.looks import cursor_of
 from holdfast.services.sending import adopting
 
@@ -37,6 +41,7 @@ if TYPE_CHECKING:
     from holdfast.domain.ledger import LedgerState
     from holdfast.domain.names import ClientOrderId
     from holdfast.domain.trade import Trade
+    from holdfast.ports.journal import Tx
     from holdfast.ports.venue import VenueTrader
     from holdfast.services.context import Context
     from holdfast.services.fills import Fills
@@ -78,6 +83,8 @@ class Resolver:
         self._publisher = publisher
         self._knocks = knocks
         self._cases: dict[ClientOrderId, _Case] = {}
+        self._held: set[ClientOrderId] = set()
+        """Orders whose long UNKNOWN was made a hold by this process."""
 
     async def take_over(self) -> None:
         """At a start: what an earlier process was sending is UNKNOWN now; what it only claimed was never sent."""
@@ -98,6 +105,7 @@ class Resolver:
                 for order in await self._live():
                     if order.client_order_id not in self._sender.in_flight:
                         await self._ask(await self._not_sending(order))
+                        await self._hold_if_overdue(order)
             except VenueUnavailable as error:
                 self._context.log.warning("resolving_waits", account=self._context.account, detail=str(error))
             except JournalBusy as error:
@@ -118,6 +126,7 @@ class Resolver:
         unknown_count = sum(order.state is OrderState.UNKNOWN for order in orders)
         context.metrics.orders_unknown(context.account, unknown_count)
         alive = {order.client_order_id for order in orders}
+        self._held &= alive
         self._cases = {name: case for name, case in self._cases.items() if name in alive}
         return orders
 
@@ -130,7 +139,9 @@ class Resolver:
                 self._context, name, change=lambda order, _now: order, trades=trades, entry_id="", why="late trade"
             )
             if concluded is None:
-                self._context.log.error("order_not_journaled", client_order_id=name)
+                why = f"trade {trades[0].trade_id} is of order {name}, which the journal does not know"
+                await halt_account(self._context.journal, self._context.account, self._context.log, why)
+                self._context.wakes.alerts.knock("halt")
 
     async def _ask(self, order: Order) -> None:
         case = self._cases.setdefault(order.client_order_id, _Case())
@@ -145,6 +156,30 @@ class Resolver:
             await self._adopt(order, report)
         elif order.state is OrderState.UNKNOWN:
             await self._weigh(order, case, lookup)
+
+    async def _hold_if_overdue(self, order: Order) -> None:
+        """An order that stays UNKNOWN longer than `unknown_ms_max` is held for a person."""
+        context = self._context
+        if order.state is not OrderState.UNKNOWN or order.client_order_id in self._held:
+            return
+        if context.clock.now_ms() - order.created_ms <= context.limits.unknown_ms_max:
+            return
+        text = f"nobody knows what became of order {order.client_order_id}; `holdfast resolve` ends it"
+        out = Written([], [])
+
+        def write(tx: Tx, _choice: None, current: Order | None) -> None:
+            out.entries.clear()
+            if current is not None and current.state is OrderState.UNKNOWN:
+                hold = put_persons_hold(tx, order.leg, HoldReason.UNKNOWN_ORDER, text)
+                out.entries.append(hold_entry(tx, hold, EntryKind.HOLD_SET))
+                alert_person(tx, hold, text, out)
+
+        name = order.client_order_id
+        await context.transact(read=lambda reads: reads.order(name), decide=lambda _: None, write=write)
+        self._held.add(name)
+        context.emit(out.entries)
+        context.hold_changed(order.leg.symbol)
+        context.wakes.alerts.knock("unknown order")
 
     async def _look_up(self, order: Order) -> tuple[Lookup, OrderReport | None]:
         try:

@@ -1,0 +1,122 @@
+"""Placing holds and telling people, inside a transaction: what the reconciler, apply and operators' requests share."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+
+from holdfast.decide.episode import automatic_hold
+from holdfast.domain.entry import Entry, EntryKind, JournaledEntry, JsonValue
+from holdfast.domain.hold import Hold, HoldOwner, HoldReason, NextStep, StepKind
+from holdfast.domain.names import HoldId
+from holdfast.domain.operator import Alert
+
+if TYPE_CHECKING:
+    from holdfast.domain.close import Close
+    from holdfast.domain.sides import Leg
+    from holdfast.ports.journal import Tx
+
+
+@dataclass(slots=True)
+class Written:
+    """What a transaction wrote that others must hear of after its commit."""
+
+    entries: list[JournaledEntry]
+    closes: list[Close]
+    changed: bool = False
+    alerted: bool = False
+
+
+def append_entry(  # noqa: PLR0917 - the six columns of a journal line, in their order
+    tx: Tx, out: Written, kind: EntryKind, leg: Leg, hold_id: HoldId | None, body: dict[str, JsonValue]
+) -> None:
+    """Journal one line about a leg, and keep it for those who hear of it after the commit."""
+    out.entries.append(tx.append(Entry(kind, leg.account, symbol=leg.symbol, hold_id=hold_id, body=body)))
+    out.changed = True
+
+
+def new_hold_id(tx: Tx, leg: Leg) -> HoldId:
+    """Name a hold by its leg, the journal line that sets it, and the time.
+
+    The time keeps the names of a new journal apart from those of one that was lost: a close's client order id is made
+    from its hold's, and the venue still knows the old orders.
+    """
+    return HoldId(f"hold-{leg.key.replace(':', '-')}-{tx.account().last_seq + 1}-{tx.now_ms():x}")
+
+
+def put_operator_hold(tx: Tx, leg: Leg, detail: str) -> Hold:
+    """Place a hold that only a person ends."""
+    now_ms = tx.now_ms()
+    hold = Hold(
+        hold_id=new_hold_id(tx, leg),
+        leg=leg,
+        reason=HoldReason.OPERATOR,
+        owner=HoldOwner.OPERATOR,
+        opened_ms=now_ms,
+        cause_as_of_ms=0,
+        exchange_amt=None,
+        ledger_amt=tx.leg(leg).amt,
+        next_step=NextStep(StepKind.OPERATOR, now_ms, "a person set it; `holdfast release` ends it"),
+        close_attempts=0,
+        detail=detail,
+    )
+    tx.put_hold(hold)
+    return hold
+
+
+def hold_entry(tx: Tx, hold: Hold, kind: EntryKind) -> JournaledEntry:
+    """Journal that a hold was placed, in the words it carries itself."""
+    body: dict[str, JsonValue] = {"reason": hold.reason.value, "detail": hold.detail, "next_step": hold.next_step.text}
+    return tx.append(Entry(kind, hold.leg.account, hold.leg.symbol, hold.hold_id, None, body))
+
+
+def alert_person(tx: Tx, hold: Hold, text: str, out: Written) -> None:
+    """Journal an alert about a hold, unless one with this text stands unacknowledged."""
+    last = tx.alert_of_hold(hold.hold_id)
+    if last is not None and last.acked_ms is None and last.text == text:
+        return
+    now = tx.now_ms()
+    number = tx.account().last_seq + 1
+    alert = Alert(
+        alert_id=f"alert-{number}",
+        account=hold.leg.account,
+        hold_id=hold.hold_id,
+        symbol=hold.leg.symbol,
+        title=f"{hold.leg.key} is held: {hold.reason.value}",
+        text=text,
+        created_ms=now,
+        delivered_ms=None,
+        acked_ms=None,
+        acked_by="",
+        deliveries=0,
+        next_try_ms=now,
+    )
+    tx.put_alert(alert)
+    body: dict[str, JsonValue] = {"alert_id": alert.alert_id, "title": alert.title, "text": text}
+    append_entry(tx, out, EntryKind.ALERT, hold.leg, hold.hold_id, body)
+    out.alerted = True
+
+
+def put_persons_hold(tx: Tx, leg: Leg, reason: HoldReason, text: str) -> Hold:
+    """Hold a leg for a person, by the system's own finding: a standing automatic hold gets this reason instead."""
+    now_ms = tx.now_ms()
+    step = NextStep(StepKind.OPERATOR, now_ms, text)
+    standing = automatic_hold(tuple(each for each in tx.open_holds(leg.symbol) if each.leg == leg))
+    if standing is not None:
+        hold = replace(standing, reason=reason, next_step=step)
+    else:
+        hold = Hold(
+            hold_id=new_hold_id(tx, leg),
+            leg=leg,
+            reason=reason,
+            owner=HoldOwner.AUTO,
+            opened_ms=now_ms,
+            cause_as_of_ms=0,
+            exchange_amt=None,
+            ledger_amt=tx.leg(leg).amt,
+            next_step=step,
+            close_attempts=0,
+            detail=text,
+        )
+    tx.put_hold(hold)
+    return hold
