@@ -7,7 +7,8 @@ from typing import Any
 import pytest
 
 from holdfast.sim.core.account import Mode
-from holdfast.sim.core.faults import CATALOGUE, Channel, Cut, FaultName, Match, Page
+from holdfast.sim.core.fault_names import CATALOGUE, FaultName
+from holdfast.sim.core.faults import Channel, Cut, Match, Page
 from holdfast.sim.core.venue import Flight
 from tests.unit.sim.world import World, world
 

@@ -13,7 +13,7 @@ import msgspec
 from holdfast.sim.core.account import Account, Mode, Permission
 from holdfast.sim.core.calls.table import new_venue
 from holdfast.sim.core.exchange import Exchange, new_exchange
-from holdfast.sim.core.faults import Channel, Fault, FaultName, Faults, Match
+from holdfast.sim.core.faults import Channel, Fault, Faults, Match
 from holdfast.sim.core.knobs import Knobs
 from holdfast.sim.core.order_request import read_new_order
 from holdfast.sim.core.orders import Order, Source
@@ -26,6 +26,7 @@ from holdfast.sim.core.symbols import standard_symbols
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from holdfast.sim.core.fault_names import FaultName
     from holdfast.sim.core.venue import Venue
 
 START_MS = 1_700_000_000_000

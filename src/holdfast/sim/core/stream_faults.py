@@ -10,10 +10,12 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Protocol
 
 from holdfast.sim.core.events import AccountConfigUpdate, AccountUpdate, Event, ListenKeyExpired, kind_of
-from holdfast.sim.core.faults import FaultName, Faults
+from holdfast.sim.core.fault_names import FaultName
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+
+    from holdfast.sim.core.faults import Faults
 
 __all__ = ["Delivery", "FaultyStream", "StreamOutlet"]
 

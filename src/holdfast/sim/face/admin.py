@@ -15,7 +15,7 @@ from urllib.parse import parse_qsl
 import msgspec
 from aiohttp import web
 
-from holdfast.sim.core.faults import CATALOGUE
+from holdfast.sim.core.fault_names import CATALOGUE
 from holdfast.sim.core.refusals import ApiError
 from holdfast.sim.face import admin_acts as acts
 from holdfast.sim.face import admin_bodies as bodies

@@ -13,6 +13,8 @@ from holdfast.sim.core.order_request import read_int
 from holdfast.sim.core.reports import max_notional
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from holdfast.sim.core.market import Market
     from holdfast.sim.core.symbols import SymbolRules
     from holdfast.sim.core.venue import Call, Venue
@@ -117,9 +119,7 @@ def _filters(rules: SymbolRules) -> list[dict[str, object]]:
     ]
 
 
-def _per_symbol(venue: Venue, call: Call, describe: object) -> object:
-    if not callable(describe):
-        raise TypeError("describe must be a function of a market")
+def _per_symbol(venue: Venue, call: Call, describe: Callable[[Market], dict[str, object]]) -> object:
     symbol = call.params.get("symbol")
     if symbol:
         return describe(venue.exchange.market(symbol))

@@ -1,41 +1,35 @@
-"""Answer what looks at an account: orders, trades, positions, balances, income.
+"""Answer what looks at an account's past: orders, trades, forced orders, income.
 
-Invariants: what retention has purged is not found; v3 names only legs with a position or an open order, v2 names all;
-an armed lag makes an answer old, never inconsistent in itself, and counts as a hit only if the answer differs from
-the truth.
+Invariants: what retention has purged is not found; an armed lag makes an answer old, never inconsistent in itself, and
+counts as a hit only if the answer differs from the truth.
 Source: venue documentation; "queries may be delayed in volatile markets" is its own warning.
 """
 
 from __future__ import annotations
 
+from itertools import takewhile
 from typing import TYPE_CHECKING, Final
 
-from holdfast.sim.core.account import DAY_MS, ORDER_KEPT_MS, Account, MarginType, Mode, visible
-from holdfast.sim.core.admission import available_margin
-from holdfast.sim.core.amounts import ZERO, money, plain
+from holdfast.sim.core.account import DAY_MS, ORDER_KEPT_MS, OrderIndex, visible
+from holdfast.sim.core.amounts import plain
 from holdfast.sim.core.calls.trading import named_order
-from holdfast.sim.core.faults import FaultName
-from holdfast.sim.core.legs import LegState, PositionSide
+from holdfast.sim.core.fault_names import FaultName
 from holdfast.sim.core.order_request import read_int, required
 from holdfast.sim.core.orders import FINAL, Order, Trade
 from holdfast.sim.core.refusals import Code, refuse
 from holdfast.sim.core.reports import (
     income_row,
     listed_order_row,
-    max_notional,
     order_row,
-    position_risk,
-    position_risk_v2,
     trade_row,
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
-    from decimal import Decimal
+    from collections.abc import Iterable
 
     from holdfast.sim.core.venue import Call, Venue
 
-__all__ = ["account_v2", "account_v3", "all_orders", "balance", "income", "open_order", "open_orders", "order"]
+__all__ = ["all_orders", "force_orders", "income", "open_order", "open_orders", "order", "user_trades"]
 
 WINDOW_MS: Final = 7 * DAY_MS
 LIMIT_DEFAULT: Final = 500
@@ -102,20 +96,24 @@ def _window(call: Call) -> tuple[int, int]:
     return start, end
 
 
+def _created_since(book: OrderIndex, start_ms: int) -> list[Order]:
+    """Return a book's orders since a time, oldest first, without reading what is older."""
+    return list(takewhile(lambda o: o.created_ms >= start_ms, reversed(book.by_id.values())))[::-1]
+
+
 def all_orders(venue: Venue, call: Call) -> object:
     """List orders, old and new."""
     symbol = call.params.get("symbol")
     if symbol:
         venue.exchange.market(symbol)
     books = [call.account.book(symbol)] if symbol else list(call.account.books.values())
-    found = [o for book in books for o in book.by_id.values()]
-    from_id = read_int(call.params, "orderId")
+    from_id, limit = read_int(call.params, "orderId"), _limit(call)
     if from_id is not None:
-        chosen = [o for o in found if o.order_id >= from_id][: _limit(call)]
+        chosen = [o for book in books for o in book.by_id.values() if o.order_id >= from_id][:limit]
     else:
         start, end = _window(call)
-        inside = [o for o in found if start <= o.created_ms <= end]
-        chosen = inside[: _limit(call)] if call.params.get("startTime") else inside[-_limit(call) :]
+        inside = [o for book in books for o in _created_since(book, start) if o.created_ms <= end]
+        chosen = inside[:limit] if call.params.get("startTime") else inside[-limit:]
     return [listed_order_row(o) for o in _known(venue, call, chosen)]
 
 
@@ -144,7 +142,9 @@ def _chosen_trades(call: Call, trades: list[Trade]) -> list[Trade]:
         # The usual question, "what happened last": no need to look at all that ever did.
         return [t for t in trades[-limit:] if t.time_ms >= call.now_ms - WINDOW_MS]
     start, end = _window(call) if order_id is None or call.params.get("startTime") else (oldest, call.now_ms)
-    inside = [t for t in trades if max(start, oldest) <= t.time_ms <= end and order_id in {None, t.order_id}]
+    # Read from the newest back: a short window stays cheap however long the history is.
+    recent = takewhile(lambda t: t.time_ms >= max(start, oldest), reversed(trades))
+    inside = [t for t in recent if t.time_ms <= end and order_id in {None, t.order_id}][::-1]
     return inside[:limit] if call.params.get("startTime") else inside[-limit:]
 
 
@@ -215,182 +215,3 @@ def income(_venue: Venue, call: Call) -> object:
         if start <= i.time_ms <= end and symbol in {None, "", i.symbol} and kind in {None, "", i.kind}
     ]
     return [income_row(i) for i in (found[:limit] if call.params.get("startTime") else found[-limit:])]
-
-
-def _leg_states(venue: Venue, call: Call, symbol: str | None) -> Callable[[str, PositionSide], LegState]:
-    """Return how to read a leg: as it is, or as it was if an armed fault makes positions lag."""
-    account = call.account
-    fault = venue.faults.lagging(FaultName.STALE_POSITIONS, account.name, symbol)
-    if fault is None:
-        return lambda name, side: leg.now if (leg := account.legs.get((name, side))) else LegState()
-    moment = call.now_ms - fault.wait_ms
-    touched = [leg for leg in account.legs.values() if symbol in {None, "", leg.symbol}]
-    if any(leg.as_of(moment) != leg.now for leg in touched):
-        venue.faults.hit(fault)
-    return lambda name, side: leg.as_of(moment) if (leg := account.legs.get((name, side))) else LegState()
-
-
-def positions_v3(venue: Venue, call: Call) -> object:
-    """List the legs that hold a position or an open order."""
-    symbol = call.params.get("symbol") or None
-    account, rows = call.account, []
-    state_of = _leg_states(venue, call, symbol)
-    names = [symbol] if symbol else sorted({leg.symbol for leg in account.legs.values()} | set(account.books))
-    for name in names:
-        market = venue.exchange.market(name)
-        busy = {o.position_side for o in account.book(name).open.values()}
-        for side in account.sides():
-            state = state_of(name, side)
-            if state.qty != ZERO or side in busy:
-                rows.append(position_risk(account, market.rules, market.quote(call.now_ms), side, state))
-    return rows
-
-
-def positions_v2(venue: Venue, call: Call) -> object:
-    """List every leg of every symbol, flat ones too."""
-    symbol = call.params.get("symbol") or None
-    state_of = _leg_states(venue, call, symbol)
-    markets = [venue.exchange.market(symbol)] if symbol else list(venue.exchange.markets.values())
-    sides = (PositionSide.BOTH, *call.account.sides()) if call.account.mode is Mode.HEDGE else call.account.sides()
-    return [
-        position_risk_v2(call.account, m.rules, m.quote(call.now_ms), side, state_of(m.rules.symbol, side))
-        for m in markets
-        for side in sides
-    ]
-
-
-def _totals(venue: Venue, call: Call) -> dict[str, Decimal]:
-    account = call.account
-    unrealised = initial = maintenance = ZERO
-    for (symbol, _), leg in account.open_legs.items():
-        market = venue.exchange.markets[symbol]
-        mark = market.quote(call.now_ms).mark
-        notional = abs(leg.now.qty) * mark
-        unrealised += leg.unrealised(mark)
-        initial += notional / account.leverage(symbol)
-        maintenance += notional * market.rules.maintenance_rate
-    free = max(ZERO, available_margin(venue.exchange, account, call.now_ms))
-    return {
-        "wallet": money(account.wallet),
-        "unrealised": money(unrealised),
-        "margin": money(account.wallet + unrealised),
-        "initial": money(initial + account.reserved),
-        "position_initial": money(initial),
-        "order_initial": money(account.reserved),
-        "maintenance": money(maintenance),
-        "free": money(free),
-    }
-
-
-def _account(venue: Venue, call: Call) -> dict[str, object]:
-    total = {name: plain(value) for name, value in _totals(venue, call).items()}
-    return {
-        "totalInitialMargin": total["initial"],
-        "totalMaintMargin": total["maintenance"],
-        "totalWalletBalance": total["wallet"],
-        "totalUnrealizedProfit": total["unrealised"],
-        "totalMarginBalance": total["margin"],
-        "totalPositionInitialMargin": total["position_initial"],
-        "totalOpenOrderInitialMargin": total["order_initial"],
-        "totalCrossWalletBalance": total["wallet"],
-        "totalCrossUnPnl": total["unrealised"],
-        "availableBalance": total["free"],
-        "maxWithdrawAmount": total["free"],
-        "assets": [
-            {
-                "asset": "USDT",
-                "walletBalance": total["wallet"],
-                "unrealizedProfit": total["unrealised"],
-                "marginBalance": total["margin"],
-                "maintMargin": total["maintenance"],
-                "initialMargin": total["initial"],
-                "positionInitialMargin": total["position_initial"],
-                "openOrderInitialMargin": total["order_initial"],
-                "crossWalletBalance": total["wallet"],
-                "crossUnPnl": total["unrealised"],
-                "availableBalance": total["free"],
-                "maxWithdrawAmount": total["free"],
-                "marginAvailable": True,
-                "updateTime": call.account.wallet_updated_ms,
-            }
-        ],
-    }
-
-
-def _account_position(venue: Venue, call: Call, name: str, side: PositionSide, state: LegState) -> dict[str, object]:
-    market = venue.exchange.market(name)
-    row = position_risk(call.account, market.rules, market.quote(call.now_ms), side, state)
-    return {
-        "symbol": name,
-        "positionSide": side.value,
-        "positionAmt": row.position_amt,
-        # Another spelling than positionRisk's, as documented.
-        "unrealizedProfit": row.unrealized_profit,
-        "isolatedMargin": "0",
-        "notional": row.notional,
-        "isolatedWallet": "0",
-        "initialMargin": row.initial_margin,
-        "maintMargin": row.maint_margin,
-        "updateTime": state.updated_ms,
-    }
-
-
-def account_v3(venue: Venue, call: Call) -> object:
-    """Describe the account with the legs that are not flat."""
-    state_of = _leg_states(venue, call, None)
-    answer = _account(venue, call)
-    legs = [(leg, state_of(leg.symbol, leg.side)) for leg in call.account.legs.values()]
-    answer["positions"] = [
-        _account_position(venue, call, leg.symbol, leg.side, state) for leg, state in legs if state.qty != ZERO
-    ]
-    return answer
-
-
-def account_v2(venue: Venue, call: Call) -> object:
-    """Describe the account with every leg of every symbol."""
-    state_of = _leg_states(venue, call, None)
-    answer = _account(venue, call)
-    answer |= {"feeTier": 0, "canTrade": True, "canDeposit": True, "canWithdraw": True, "updateTime": 0}
-    answer["multiAssetsMargin"] = call.account.multi_assets
-    positions = []
-    for name, market in venue.exchange.markets.items():
-        for side in call.account.sides():
-            state = state_of(name, side)
-            row = _account_position(venue, call, name, side, state)
-            row |= {
-                "entryPrice": plain(state.entry),
-                "breakEvenPrice": plain(state.entry),
-                "leverage": str(call.account.leverage(name)),
-                "isolated": call.account.margin_types.get(name) is MarginType.ISOLATED,
-                "maxNotional": plain(max_notional(market.rules, call.account)),
-                "positionInitialMargin": row["initialMargin"],
-                "openOrderInitialMargin": "0",
-                "bidNotional": "0",
-                "askNotional": "0",
-            }
-            positions.append(row)
-    answer["positions"] = positions
-    return answer
-
-
-def balance(venue: Venue, call: Call) -> object:
-    """List the balances."""
-    total = {name: plain(value) for name, value in _totals(venue, call).items()}
-    return [
-        {
-            "accountAlias": call.account.name,
-            "asset": "USDT",
-            "balance": total["wallet"],
-            "crossWalletBalance": total["wallet"],
-            "crossUnPnl": total["unrealised"],
-            "availableBalance": total["free"],
-            "maxWithdrawAmount": total["free"],
-            "marginAvailable": True,
-            "updateTime": call.account.wallet_updated_ms,
-        }
-    ]
-
-
-def order_of_position_side(account: Account) -> bool:
-    """Say whether the account is in hedge mode, in the wire's words."""
-    return account.mode is Mode.HEDGE

@@ -9,7 +9,7 @@ from collections.abc import Callable
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Final
 
-from holdfast.sim.core.calls import public, reading, settings, trading
+from holdfast.sim.core.calls import holdings, public, reading, settings, trading
 from holdfast.sim.core.limits import Limits
 from holdfast.sim.core.listen_keys import ListenKeys
 from holdfast.sim.core.venue import Call, Endpoint, Security, Venue
@@ -89,12 +89,12 @@ def _reading() -> list[Endpoint]:
         _endpoint("GET", "/fapi/v1/userTrades", read, 5, reading.user_trades),
         Endpoint("GET", "/fapi/v1/forceOrders", read, _by_symbol(20, 50), reading.force_orders),
         _endpoint("GET", "/fapi/v1/income", read, 30, reading.income),
-        _endpoint("GET", "/fapi/v2/positionRisk", read, 5, reading.positions_v2),
-        _endpoint("GET", "/fapi/v3/positionRisk", read, 5, reading.positions_v3),
-        _endpoint("GET", "/fapi/v2/account", read, 5, reading.account_v2),
-        _endpoint("GET", "/fapi/v3/account", read, 5, reading.account_v3),
-        _endpoint("GET", "/fapi/v2/balance", read, 5, reading.balance),
-        _endpoint("GET", "/fapi/v3/balance", read, 5, reading.balance),
+        _endpoint("GET", "/fapi/v2/positionRisk", read, 5, holdings.positions_v2),
+        _endpoint("GET", "/fapi/v3/positionRisk", read, 5, holdings.positions_v3),
+        _endpoint("GET", "/fapi/v2/account", read, 5, holdings.account_v2),
+        _endpoint("GET", "/fapi/v3/account", read, 5, holdings.account_v3),
+        _endpoint("GET", "/fapi/v2/balance", read, 5, holdings.balance),
+        _endpoint("GET", "/fapi/v3/balance", read, 5, holdings.balance),
     ]
 
 
