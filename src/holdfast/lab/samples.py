@@ -1,7 +1,7 @@
 """Many measured times in, a few figures out. Pure.
 
 Percentiles are by nearest rank: the smallest sample that at least p percent of all samples do not exceed. So every
-percentile is a time that was really measured, never one between two of them. Monotonic nanoseconds in, milliseconds out.
+percentile is a time that was really measured, never one between two of them. Nanoseconds in, milliseconds out.
 """
 
 from __future__ import annotations
