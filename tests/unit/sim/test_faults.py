@@ -131,6 +131,16 @@ def test_a_fault_strikes_what_it_matches(match: Match, strikes: bool) -> None:  
     assert fault.hits == int(strikes)
 
 
+def test_a_request_refused_at_the_edge_is_no_hit() -> None:
+    """A fault that would have replaced the answer stays armed if the request never reached the engine."""
+    w = world()
+    fault = w.fault(FaultName.TIMEOUT_EXECUTED)
+    assert w.venue.handle(w.request("POST", "/fapi/v1/order", signed_with="wrong", **ORDER)).status == 400
+    assert fault.hits == 0
+    assert w.ask("POST", "/fapi/v1/order", **ORDER).status == 408
+    assert (fault.hits, fault.spent) == (1, True)
+
+
 def test_a_fault_counts_down_and_skips() -> None:
     """A fault lets `skip` matches pass, strikes `count` times, and is spent; a count of 0 never is."""
     w = world()

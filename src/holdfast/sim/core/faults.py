@@ -137,6 +137,8 @@ class Strike:
     engine_delay_ms: int = 0
     reply_delay_ms: int = 0
     ban_ms: int = 0
+    struck_by: Fault | None = None
+    """The fault behind `answer`, whose hit is taken back if the request never gets that far."""
 
 
 UNTOUCHED: Final = Strike()
@@ -211,6 +213,15 @@ class Faults:
         if fault.spent:
             self.armed.remove(fault)
 
+    def refund(self, strike: Strike) -> None:
+        """Take back the hit of an answer fault: the request was refused before its answer could be replaced."""
+        fault = strike.struck_by
+        if fault is None:
+            return
+        if fault.spent:
+            self.armed.append(fault)
+        fault.hits -= 1
+
     def strike(self, target: Target) -> Strike:
         """Return what the armed faults do to a request."""
         if not self.armed:
@@ -237,6 +248,7 @@ class Faults:
             cut=base.cut,
             hang_ms=base.hang_ms,
             ban_ms=base.ban_ms,
+            struck_by=base.struck_by,
             edge_delay_ms=delays[FaultName.EDGE_DELAY],
             engine_delay_ms=delays[FaultName.ENGINE_DELAY],
             reply_delay_ms=delays[FaultName.REPLY_DELAY],
@@ -313,7 +325,7 @@ def _strike_of(fault: Fault) -> Strike:
     if name in {FaultName.PROXY_PAGE_EXECUTED, FaultName.PROXY_PAGE_NOT_EXECUTED}:
         run = name is FaultName.PROXY_PAGE_EXECUTED
         page = Page(fault.status or 502, PROXY_PAGE)
-        return Strike(execution=Execution.RUN if run else Execution.SKIP, answer=page)
+        return Strike(execution=Execution.RUN if run else Execution.SKIP, answer=page, struck_by=fault)
     if name is FaultName.BANNED:
         return Strike(execution=Execution.SKIP, ban_ms=fault.wait_ms)
     execution, error = REFUSALS[name]
@@ -321,4 +333,4 @@ def _strike_of(fault: Fault) -> Strike:
     answer = ApiError(
         fault.status or error.status, error.code if fault.code is None else fault.code, error.msg, headers
     )
-    return Strike(execution=execution, answer=answer)
+    return Strike(execution=execution, answer=answer, struck_by=fault)

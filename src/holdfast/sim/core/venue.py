@@ -156,6 +156,7 @@ class Venue:
             if endpoint.orders_10s and flight.key is not None:
                 self.limits.check_pace(flight.key.account, endpoint.orders_10s, now)
         except ApiError as error:
+            self.faults.refund(flight.strike)
             return self._done(flight, error_reply(error))
         return None
 

@@ -273,6 +273,12 @@ def manual() -> dict[str, object]:
             {"method": r.method, "path": r.path, "body": _describe_body(r.body), "meaning": r.meaning} for r in ROUTES
         ],
         "faults": {name.value: meaning for name, meaning in CATALOGUE.items()},
+        "match": {
+            "request faults": "method, path, channel (rest or ws), account, symbol, side; a WebSocket API method is"
+            " matched by the REST call that it equals, as order.place by POST /fapi/v1/order",
+            "stale_*": "account, symbol",
+            "stream_*": "account, symbol, event (the frame's e, as ORDER_TRADE_UPDATE)",
+        },
         "example": 'curl -d \'{"account":"demo","symbol":"BTCUSDT","side":"BUY","qty":"0.007"}\' .../sim/trade',
     }
 
