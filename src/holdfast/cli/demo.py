@@ -1,7 +1,8 @@
 """`holdfast demo`: one drift, played on the real programs and judged at the exchange and on the bus.
 
-Exit status: 0 if every promise of the scenario was kept; 1 if one was broken or a part failed (each is named on
-standard error); 2 for a scenario that does not exist or parts that did not start; 130 after Ctrl-C.
+Exit status: 0 if every promise of the scenario was kept; 1 if one was broken (each is named on standard error); 2 for
+a scenario that does not exist or parts that did not start; 130 after Ctrl-C; for parts that fail meanwhile see
+`exit_status`.
 """
 
 import sys
@@ -22,10 +23,14 @@ INTERRUPTED = 130
 
 def demo(
     scenario: Annotated[str, typer.Option(help="What to play; --list names them.")] = "drift-long",
-    json: Annotated[bool, typer.Option("--json", help="Print one JSON object, and nothing else.")] = False,  # noqa: FBT002 - a flag
-    list_all: Annotated[bool, typer.Option("--list", help="List the scenarios.")] = False,  # noqa: FBT002 - a flag
+    json: Annotated[bool, typer.Option("--json", help="Print one JSON object, and nothing else.")] = False,  # noqa: FBT002 - a flag of the command line
+    list_all: Annotated[bool, typer.Option("--list", help="List the scenarios.")] = False,  # noqa: FBT002 - a flag of the command line
 ) -> None:
-    """Start an exchange, a bus and the services; let somebody trade by hand; watch the drift heal."""
+    """Heal one drift end to end, before your eyes.
+
+    Starts an exchange simulator, a bus and the services, lets somebody trade by hand at the exchange, and judges what
+    follows at the exchange and on the bus.
+    """
     from holdfast.lab.demo.scenarios import SCENARIOS  # noqa: PLC0415 - heavy: loaded for this command only
 
     if list_all:
@@ -54,18 +59,11 @@ def _play(chosen: "Scenario", *, as_json: bool) -> "Report":
 
     import uvloop  # noqa: PLC0415 - as above
 
-    from holdfast.domain.errors import CannotStart, HoldfastError  # noqa: PLC0415 - as above
     from holdfast.lab.demo.run import run_demo  # noqa: PLC0415 - as above
     from holdfast.lab.demo.screen import Lines, Silent  # noqa: PLC0415 - as above
 
     try:
         return uvloop.run(run_demo(chosen, Silent() if as_json else Lines()))
-    except CannotStart as error:
-        sys.stderr.write(f"the demo cannot start: {error}\n")
-        raise typer.Exit(CANNOT_START) from None
-    except HoldfastError as error:
-        sys.stderr.write(f"the demo failed: {error}\n")
-        raise typer.Exit(BROKEN) from None
     except (asyncio.CancelledError, KeyboardInterrupt):
         sys.stderr.write("interrupted; everything that was started has ended\n")
         raise typer.Exit(INTERRUPTED) from None

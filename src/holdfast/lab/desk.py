@@ -6,14 +6,16 @@ with the exchange's own words.
 
 from __future__ import annotations
 
+import contextlib
 from typing import TYPE_CHECKING, Any, Self
 
 import aiohttp
 import msgspec
 
-from holdfast.domain.errors import Unclassified
+from holdfast.domain.errors import Unclassified, VenueUnavailable
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
     from types import TracebackType
 
 STATUS_OK = 200
@@ -54,18 +56,29 @@ class Desk:
 
     async def post(self, path: str, **body: object) -> dict[str, Any]:
         """Do something; the answer."""
-        async with self._session().post(f"{self._url}/{path}", data=msgspec.json.encode(body)) as answer:
-            return _read(path, answer.status, await answer.read())
+        with _as_unavailable(path):
+            async with self._session().post(f"{self._url}/{path}", data=msgspec.json.encode(body)) as answer:
+                return _read(path, answer.status, await answer.read())
 
     async def get(self, path: str, **query: str) -> dict[str, Any]:
         """Look something up."""
-        async with self._session().get(f"{self._url}/{path}", params=query) as answer:
-            return _read(path, answer.status, await answer.read())
+        with _as_unavailable(path):
+            async with self._session().get(f"{self._url}/{path}", params=query) as answer:
+                return _read(path, answer.status, await answer.read())
 
     def _session(self) -> aiohttp.ClientSession:
         if self._http is None:
             raise Unclassified("the desk was not opened")
         return self._http
+
+
+@contextlib.contextmanager
+def _as_unavailable(path: str) -> Iterator[None]:
+    """Turn every failure of the line into VenueUnavailable."""
+    try:
+        yield
+    except aiohttp.ClientError as error:
+        raise VenueUnavailable(f"the simulator did not answer /sim/{path}: {error}") from error
 
 
 def _read(path: str, status: int, body: bytes) -> dict[str, Any]:

@@ -11,16 +11,16 @@ Invariant: a wait that ends in vain is kept as `unseen`, and what can still be r
 from __future__ import annotations
 
 import asyncio
-import json
 from dataclasses import replace
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
 from holdfast.domain.amounts import format_amount
 from holdfast.domain.errors import CannotStart
-from holdfast.lab.demo.facts import Event, EventField, Facts, HoldSeen, OrderSeen, PlanSeen, ResultSeen
+from holdfast.lab.demo.facts import Event, EventField, Facts, HoldSeen, OrderSeen, PlanSeen
+from holdfast.lab.demo.reading import body_of, is_close, order_seen, result_seen
 from holdfast.lab.demo.scenarios import SYMBOL, WARM_UP_QTY, Ending
-from holdfast.lab.demo.watch import BusEntry, Stream
+from holdfast.lab.demo.watch import Stream
 
 if TYPE_CHECKING:
     from collections.abc import Coroutine
@@ -41,6 +41,8 @@ OPERATOR_S_MAX = 10.0
 STAND_MS = 1_500
 """How long a hold is watched while nobody acts."""
 STAND_PAUSE_S = 0.05
+LATER_ROWS = frozenset({"input_stale", "stamp_stale", "order_pending", "not_agreed"})
+"""Refusals that the permit table gives only where no hold stands."""
 
 
 class Play:
@@ -72,27 +74,36 @@ class Play:
         self._screen.note(f"the strategy traded by EXECUTE plans; the ledger is {format_amount(self._scenario.ledger)}")
         for number in range(1, ROUNDS_MAX + 1):
             await self._round(number)
-            if number == ROUNDS_MAX or not self._came_too_late():
+            if number == ROUNDS_MAX or not self._came_too_late() or not await self._restored():
                 break
-            self._screen.note("the strategy's plan came after the HOLD had been released: once more from the start")
-            await self._strategy.trade(-WARM_UP_QTY)
-            await self._settled(self._scenario.ledger)
         return self._facts
 
     def _came_too_late(self) -> bool:
-        """Tell whether the round proved nothing.
+        """Tell whether the round proved nothing: its hold was over before the strategy's plan, or our look, came.
 
-        The plan was executed once the close was through, or the hold's key was gone before it could be read.
+        Executed is too late only behind the close at the exchange: before it, it is a breach and stays one.
         """
         facts = self._facts
-        if self._scenario.ending is not Ending.HEALED or facts.released_ns is None:
+        if self._scenario.ending is not Ending.HEALED or facts.released_ns is None or facts.refused is None:
             return False
-        if facts.refused is None or not facts.refused.executed:
-            return facts.hold is None
-        by_us = {order.order_id: n for n, order in enumerate(facts.orders)}
-        closes = [by_us[order.order_id] for order in facts.orders_by_us() if order.reduce_only]
-        plan = by_us.get(facts.refused.order_id or 0)
+        if not facts.refused.executed:
+            return facts.hold is None or facts.refused.error in LATER_ROWS
+        place = {order.order_id: n for n, order in enumerate(facts.orders)}
+        closes = [place[order.order_id] for order in facts.orders_by_us() if order.reduce_only]
+        plan = place.get(facts.refused.order_id or 0)
         return plan is not None and bool(closes) and plan > max(closes)
+
+    async def _restored(self) -> bool:
+        """Bring the strategy's position back to where the scenario starts; False if that failed."""
+        self._screen.note("the HOLD was released before the strategy's plan came: once more from the start")
+        try:
+            if self._facts.refused is not None and self._facts.refused.executed:
+                await self._strategy.trade(-WARM_UP_QTY)
+            await self._settled(self._scenario.ledger)
+        except TimeoutError as unseen:
+            self._facts = replace(self._facts, unseen=str(unseen))
+            return False
+        return True
 
     # --- one round --------------------------------------------------------------------------------------
 
@@ -101,7 +112,7 @@ class Play:
         self._facts = Facts(drift_ns=0)
         self._mark = self._watch.mark()
         self._known_orders = frozenset(order.order_id for order in await self._orders())
-        acts = [self._drift(number), self._hold()]
+        acts = [self._drift(number), self._hold(), self._drift_event()]
         if self._scenario.ending is Ending.HEALED:
             acts += [self._close(), self._release(self._mark)]
         elif self._scenario.close:
@@ -139,23 +150,35 @@ class Play:
         plan = asyncio.create_task(self._strategy.trade(WARM_UP_QTY), name="demo plan under the hold")
         try:
             hold_id, at_ns = await self._watch.until(
-                f"the key of hold {entry.fields['hold_id']}", lambda: self._watch.hold(SYMBOL), bool, STEP_S_MAX
+                "the hold's key", self._hold_key, lambda key: key != "", STEP_S_MAX
             )
-            self._facts = replace(self._facts, hold=HoldSeen(hold_id or "", at_ns))
-            reason = str(_body(entry).get("reason", ""))
+            if hold_id is None:
+                raise TimeoutError("the hold's key before it was gone again")  # noqa: TRY301 - like any vain wait
+            self._facts = replace(self._facts, hold=HoldSeen(hold_id, at_ns))
+            reason = str(body_of(entry).get("reason", ""))
             self._tell("hold_placed", at_ns, f"HOLD placed: {reason}", hold_id=hold_id, reason=reason)
         finally:
             refused = await plan
             self._facts = replace(self._facts, refused=refused)
             self._tell_plan("plan_refused", refused, "the strategy's next plan")
-        drift = await self._watch.event("DRIFT", self._mark, STEP_S_MAX)
-        self._facts = replace(self._facts, drift_amt=Decimal(str(_body(drift)["drift"])))
-        seen = _body(entry)
-        text = f"drift seen: exchange {seen['exchange_amt']}, ledger {seen['ledger_amt']}"
-        self._tell("drift_seen", drift.at_ns, text, exchange_amt=str(seen["exchange_amt"]), drift=_body(drift)["drift"])
+
+    async def _hold_key(self) -> str | None:
+        """The hold's id; "" while it does not stand there yet, None once it was released."""
+        held = await self._watch.hold(SYMBOL)
+        if held is None and not any(entry.is_event("HOLD_RELEASED") for entry in self._watch.since(self._mark)):
+            return ""
+        return held
+
+    async def _drift_event(self) -> None:
+        held = body_of(await self._watch.event("HOLD_SET", self._mark, STEP_S_MAX))
+        event = await self._watch.event("DRIFT", self._mark, STEP_S_MAX)
+        amount = str(body_of(event)["drift"])
+        self._facts = replace(self._facts, drift_amt=Decimal(amount))
+        text = f"drift seen: exchange {held['exchange_amt']}, ledger {held['ledger_amt']}"
+        self._tell("drift_seen", event.at_ns, text, exchange_amt=str(held["exchange_amt"]), drift=amount)
 
     async def _close(self) -> None:
-        planned = await self._watch.entry("RECONCILE_CLOSE on the plan stream", _is_close, self._mark, STEP_S_MAX)
+        planned = await self._watch.entry("RECONCILE_CLOSE on the plan stream", is_close, self._mark, STEP_S_MAX)
         qty, plan_id = planned.fields.get("qty", ""), planned.fields.get("plan_id", "")
         self._tell("close_planned", planned.at_ns, f"RECONCILE_CLOSE planned: {qty}", plan_id=plan_id, qty=qty)
         claimed = await self._watch.event("CLOSE_CLAIMED", self._mark, STEP_S_MAX)
@@ -192,7 +215,7 @@ class Play:
 
     async def _wait_for_a_person(self) -> None:
         manual = await self._watch.event("MANUAL_REQUIRED", self._mark, OPERATOR_S_MAX)
-        step = str(_body(manual).get("next_step", ""))
+        step = str(body_of(manual).get("next_step", ""))
         self._tell("manual_required", manual.at_ns, f"next step: a person. {step}", next_step=step)
         alert = await self._first_alert()
         self._tell("operator_alerted", alert.at_ns, f"alert delivered to the webhook: {alert.title}", title=alert.title)
@@ -248,7 +271,7 @@ class Play:
             self._tell("position_flat", at_ns, "position flat", position="0")
 
     async def _orders(self) -> tuple[OrderSeen, ...]:
-        return tuple(_order_seen(row) for row in await self._stage.desk.orders())
+        return tuple(order_seen(row) for row in await self._stage.desk.orders())
 
     async def _new_close(self) -> list[OrderSeen]:
         orders = await self._orders()
@@ -282,9 +305,9 @@ class Play:
             self._facts,
             orders_before=len(self._known_orders) + 1,
             orders=orders,
-            closes=tuple(entry.fields for entry in entries if _is_close(entry)),
+            closes=tuple(entry.fields for entry in entries if is_close(entry)),
             claimed=tuple(entry.fields["plan_id"] for entry in entries if entry.is_event("CLOSE_CLAIMED")),
-            results=tuple(_result_seen(entry) for entry in entries if entry.stream is Stream.RESULTS),
+            results=tuple(result_seen(entry) for entry in self._watch.since(0) if entry.stream is Stream.RESULTS),
             position_end=Decimal(await self._stage.desk.position(SYMBOL)),
             ledger_end=Decimal(ledger) if ledger else None,
             hold_end=await self._watch.hold(SYMBOL),
@@ -312,41 +335,5 @@ async def _all(acts: list[Coroutine[Any, Any, None]]) -> None:
             raise outcome
 
 
-def _is_close(entry: BusEntry) -> bool:
-    return entry.stream is Stream.PLANS and entry.fields.get("decision") == "RECONCILE_CLOSE"
-
-
-def _body(entry: BusEntry) -> dict[str, Any]:
-    return dict(json.loads(entry.fields["body"]))
-
-
 def _order_text(amount: Decimal) -> str:
     return f"{'BUY' if amount > 0 else 'SELL'} {format_amount(abs(amount))} {SYMBOL}"
-
-
-def _order_seen(row: dict[str, Any]) -> OrderSeen:
-    return OrderSeen(
-        order_id=int(row["orderId"]),
-        client_order_id=str(row["clientOrderId"]),
-        source=str(row["source"]),
-        side=str(row["side"]),
-        order_type=str(row["type"]),
-        reduce_only=bool(row["reduceOnly"]),
-        qty=Decimal(row["qty"]),
-        executed=Decimal(row["executedQty"]),
-        avg_price=str(row["avgPrice"]),
-        status=str(row["status"]),
-        accepted_ns=int(row["accepted_monotonic_ns"]),
-    )
-
-
-def _result_seen(entry: BusEntry) -> ResultSeen:
-    fields = entry.fields
-    order_id = fields.get("order_id", "")
-    return ResultSeen(
-        plan_id=fields.get("plan_id", ""),
-        decision=fields.get("decision", ""),
-        executed=fields.get("executed", "").lower() in {"true", "1"},
-        error=fields.get("error", ""),
-        order_id=int(order_id) if order_id else None,
-    )

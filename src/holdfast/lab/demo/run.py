@@ -34,12 +34,19 @@ async def run_demo(scenario: Scenario, screen: Screen) -> Report:
     loop = asyncio.get_running_loop()
     work = asyncio.ensure_future(_run(scenario, screen, SystemClock()))
     for number in _SIGNALS:
-        loop.add_signal_handler(number, work.cancel)
+        loop.add_signal_handler(number, _cancel_once, work)
     try:
         return await work
     finally:
         for number in _SIGNALS:
             loop.remove_signal_handler(number)
+
+
+def _cancel_once(work: asyncio.Future[Report]) -> None:
+    """End it in order; an impatient second Ctrl-C does not keep the children from being ended."""
+    for number in _SIGNALS:
+        asyncio.get_running_loop().add_signal_handler(number, lambda: None)
+    work.cancel()
 
 
 async def _run(scenario: Scenario, screen: Screen, clock: Clock) -> Report:

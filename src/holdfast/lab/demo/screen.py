@@ -1,7 +1,7 @@
 """The demo for a person, line by line as it happens; coloured on a terminal, plain text elsewhere.
 
-Facts of one moment are read from different places and arrive a little out of order, so each line waits `SORT_S` and
-then goes out in order of time: what is shown is late by that much, what is measured is not.
+Facts of one moment are read from different places and arrive a little out of order, so lines wait until nothing came
+for `SORT_S` and then go out in order of time: what is shown is late by that much, what is measured is not.
 """
 
 from __future__ import annotations
@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
 SORT_S = 0.04
 NAME_WIDTH = 22
+NOT_SEEN = "did not happen"
 STYLES = {
     "foreign_trade": "bold magenta",
     "hand_close": "bold magenta",
@@ -97,6 +98,7 @@ class Lines:
     def note(self, text: str) -> None:
         """See the protocol."""
         self._flush()
+        self._drift_ns = None
         self._print(f"  {text}", "dim")
 
     def drift(self, at_ns: int) -> None:
@@ -107,8 +109,14 @@ class Lines:
     def event(self, event: Event) -> None:
         """See the protocol."""
         self._waiting.append(event)
-        if self._timer is None:
-            self._timer = asyncio.get_running_loop().call_later(SORT_S, self._flush)
+        if self._timer is not None:
+            self._timer.cancel()
+        self._timer = asyncio.get_running_loop().call_later(SORT_S, self._quiet)
+
+    def _quiet(self) -> None:
+        """Show what came, unless the answer that says when the drift was is still under way."""
+        if self._drift_ns is not None:
+            self._flush()
 
     def _flush(self) -> None:
         if self._timer is not None:
@@ -132,7 +140,7 @@ class Lines:
             self._table(rows)
         else:
             for name, ms, meaning in rows:
-                self._print(f"  {name:<18}{_ms(ms):>10} ms   {meaning}")
+                self._print(f"  {name:<18}{_ms(ms):>10}   {meaning if ms is not None else NOT_SEEN}")
         self._console.print()
         for promise in report.promises:
             word, style = ("kept", "green") if promise.kept else ("BROKEN", "bold red")
@@ -143,12 +151,12 @@ class Lines:
         self._print(f"\n  {report.scenario.name}: {end}", "bold green" if report.is_kept else "bold red")
 
     def _table(self, rows: tuple[tuple[str, float | None, str], ...]) -> None:
-        table = Table(box=None, padding=(0, 2), show_header=True)
+        table = Table(box=None, padding=(0, 2), show_header=False)
         table.add_column("")
-        table.add_column("ms", justify="right", style="bold")
-        table.add_column("until", style="dim")
+        table.add_column("", justify="right", style="bold")
+        table.add_column("", style="dim")
         for name, ms, meaning in rows:
-            table.add_row(name, _ms(ms), meaning)
+            table.add_row(name, _ms(ms), meaning if ms is not None else NOT_SEEN)
         self._console.print(table)
 
     def _print(self, line: str, style: str = "") -> None:
@@ -156,4 +164,4 @@ class Lines:
 
 
 def _ms(ms: float | None) -> str:
-    return "-" if ms is None else f"{ms:.1f}"
+    return "-" if ms is None else f"{ms:.1f} ms"
