@@ -78,8 +78,9 @@ def open_existing(url: str) -> SqlJournal:
     """Open the journal at `url` as it stands, its chain unproven. Raises CannotStart, JournalLost, JournalBusy."""
     path = sqlite_path(url)
     check_library()
+    nothing = CannotStart(f"there is no journal at {path} yet: `holdfast run` makes it at its first start")
     if not path.is_file():
-        raise CannotStart(f"there is no journal at {path} yet: `holdfast run` makes it at its first start")
+        raise nothing
     try:
         connection = connect_file(path, WAIT_MS_MAX)
         try:
@@ -90,6 +91,8 @@ def open_existing(url: str) -> SqlJournal:
             return SqlJournal(InlineRunner(FileDatabase(path, SystemClock())))
     except sqlite3.Error as error:
         raise (classify(error) or JournalLost(f"the journal {path} cannot be read: {error}")) from error
+    if version is None:
+        raise nothing
     raise CannotStart(
         f"the journal {path} has schema version {version}, this Holdfast knows {SCHEMA_VERSION}: "
         "use the version of Holdfast that runs it, or start `holdfast run` of this one first"
