@@ -48,7 +48,7 @@ def test_a_partial_close_stays_the_part_that_it_says(held: str, side: Side, perc
 
 @settings(derandomize=True, max_examples=300)
 @given(st.sampled_from(PlanSide), st.integers(1, 60).map(lambda lots: lots * LOT), LOTS, st.booleans())
-def test_no_reduce_only_permit_opens_grows_or_flips(side: PlanSide, qty: D, held: D, reduces: bool) -> None:  # noqa: FBT001 - drawn
+def test_no_reduce_only_permit_opens_grows_or_flips(side: PlanSide, qty: D, held: D, reduces: bool) -> None:  # noqa: FBT001 - drawn by Hypothesis
     """Whatever is asked, `close` and reduce-only end in a permit of that very size that only shrinks, or in none."""
     choice = choose(side, qty, held, reduce_only=reduces)
     if isinstance(choice, Refusal):

@@ -85,7 +85,7 @@ DIMENSIONS: dict[str, tuple[Any, ...]] = {
         "person's, too large",
         "person's, expired",
     ),
-    "evidence": ("none", "old version", "own", "whole", "incomplete", "part"),
+    "evidence": ("none", "old version", "own", "stray", "whole", "incomplete", "part"),
     "second": ("none", "same", "smaller", "opposite", "flat", "old", "at its age", "future", "before our fill"),
     "order": (None, OrderState.UNKNOWN, OrderState.OPEN),
     "foreign": tuple(ForeignPolicy),
@@ -182,6 +182,7 @@ def _evidence(world: World) -> Evidence | None:
         "old version": replace(whole, ledger_version=LEDGER.version - 1),
         "own": replace(whole, own=(TRADE,), own_ledger_qty=D(1)),
         "whole": whole,
+        "stray": replace(whole, complete=False, stray=(TRADE,)),
         "incomplete": replace(whole, complete=False),
         "part": replace(whole, foreign=(replace(TRADE, qty=drift - 1),)),
     }[world.evidence]

@@ -81,6 +81,7 @@ DIFFERENCES: list[Row[World]] = [
         MoveKind.ADOPT,
     ),
     Row("own fills missing", differs(lambda w: w.evidence == "own"), MoveKind.REPAIR),
+    Row("stray trades", differs(lambda w: w.evidence == "stray"), MoveKind.OPERATOR),
     Row("own order", differs(lambda w: w.order is not None), MoveKind.LOOK),
     Row("no evidence", differs(lambda w: w.evidence in {"none", "old version"}), MoveKind.LOOK),
     Row("no second look", differs(lambda w: w.second == "none"), MoveKind.LOOK),

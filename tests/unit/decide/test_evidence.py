@@ -35,7 +35,7 @@ def name_of(case: Case) -> str | None:
 ROWS: list[Row[Case]] = [
     Row("own", lambda case: case[0], "own"),
     Row("forced", lambda case: name_of(case) in FORCED, "forced"),
-    Row("ours, not in the journal", lambda case: (name_of(case) or "").startswith("hf-"), "nothing"),
+    Row("ours, not in the journal", lambda case: (name_of(case) or "").startswith("hf-"), "stray"),
     Row("not known", lambda case: not name_of(case), "nothing"),
     Row("foreign", lambda _: True, "foreign"),
 ]
@@ -54,9 +54,9 @@ def classed(case: Case) -> str:
     trade = replace(TRADE, client_order_id=None if on_trade is None else ClientOrderId(on_trade))
     own = {TRADE.order_id: OWN} if journaled else {}
     found = weighed([trade], own, looked_up, complete=True)
-    classes = {"own": found.own, "forced": found.forced, "foreign": found.foreign}
+    classes = {"own": found.own, "forced": found.forced, "foreign": found.foreign, "stray": found.stray}
     named = [name for name, trades in classes.items() if [each.trade_id for each in trades] == [trade.trade_id]]
-    assert found.complete is (len(named) == 1)
+    assert found.complete is (len(named) == 1 and not found.stray), "what is not known, or not in the journal"
     assert not weighed([trade], own, looked_up, complete=False).complete, "a page that was cut off proves nothing"
     return named[0] if named else "nothing"
 
