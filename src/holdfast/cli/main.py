@@ -10,11 +10,14 @@ from __future__ import annotations
 import importlib
 import os
 import sys
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 import typer
 
 from holdfast.cli.exit_status import BUG, say, status_of
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
 
 TRACEBACK_VARIABLE = "HOLDFAST_TRACEBACK"
 
@@ -82,11 +85,12 @@ def _listed() -> None:
     """Stand in the list of commands."""
 
 
-def main() -> None:
-    """Entry point of the `holdfast` command."""
-    wanted = next((word for word in sys.argv[1:] if not word.startswith("-")), "")
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Run the `holdfast` command; `arguments` are the process's own if left out. Raises SystemExit always."""
+    given = list(sys.argv[1:] if arguments is None else arguments)
+    wanted = next((word for word in given if not word.startswith("-")), "")
     try:
-        build(wanted)()
+        build(wanted)(args=given, prog_name="holdfast")
     except BrokenPipeError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # or the interpreter's last flush fails again
         sys.exit(1)
