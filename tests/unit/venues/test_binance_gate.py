@@ -13,8 +13,9 @@ from holdfast.domain.errors import KeysRejected, VenueUnavailable
 from holdfast.domain.reasons import Reason
 from holdfast.domain.sides import OrderType, PositionSide, Side, TimeInForce
 from holdfast.ports.venue import Accepted, NotExecuted, Refused, Unknown
+from holdfast.venues.binance.budget import Lane
 from holdfast.venues.binance.client import BinanceClient, Security
-from holdfast.venues.binance.limits import Gate, Lane, Usage
+from holdfast.venues.binance.limits import Gate, Usage
 from holdfast.venues.binance.offset import Sample, best_of, sample_of
 from holdfast.venues.binance.reader import BinanceReader
 from holdfast.venues.binance.trader import BinanceTrader, order_params

@@ -12,9 +12,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from holdfast.ports.venue import Accepted, Cancelled, NotExecuted, Unknown
+from holdfast.venues.binance.budget import Lane
 from holdfast.venues.binance.client import BinanceClient, Security
 from holdfast.venues.binance.exchange import NoAnswer, Reach
-from holdfast.venues.binance.limits import Lane
 from holdfast.venues.binance.trader import BinanceTrader
 from tests.unit.venues.venue_kit import (
     BTC,

@@ -13,9 +13,10 @@ from urllib.parse import quote
 
 from holdfast.domain.errors import KeysRejected, VenueUnavailable
 from holdfast.venues.binance.addresses import require_addresses
+from holdfast.venues.binance.budget import Lane, Limit
 from holdfast.venues.binance.classify import is_clock_fault, is_key_fault
 from holdfast.venues.binance.exchange import STATUS_OK, Answer, Blocked, Exchange, NoAnswer, Reach
-from holdfast.venues.binance.limits import Gate, Lane, Usage
+from holdfast.venues.binance.limits import Gate, Usage
 from holdfast.venues.binance.offset import SAMPLES, best_of, sample_of
 from holdfast.venues.binance.transport import Request, new_session, perform
 from holdfast.venues.binance.waiting import STATUS_BANNED, STATUS_LIMITED, wait_ms
@@ -79,6 +80,10 @@ class BinanceClient:
         """Base address of the streams."""
         return self._addresses.stream_url
 
+    def set_limits(self, limits: tuple[Limit, ...]) -> None:
+        """Take over the limits that exchangeInfo names."""
+        self._gate.set_limits(limits)
+
     def session(self) -> aiohttp.ClientSession:
         """The one session, made on first use. Raises VenueUnavailable after `close`."""
         if self._closed:
@@ -120,11 +125,13 @@ class BinanceClient:
 
     # --- requests
 
-    async def read(self, method: str, path: str, params: Params, security: Security) -> bytes:
+    async def read(self, method: str, path: str, params: Params, security: Security, lane: Lane = Lane.READ) -> bytes:
         """The body of a 200, or VenueUnavailable; KeysRejected if the venue refuses the key."""
-        return self.require_body(await self.read_exchange(method, path, params, security))
+        return self.require_body(await self.read_exchange(method, path, params, security, lane))
 
-    async def read_exchange(self, method: str, path: str, params: Params, security: Security) -> Exchange:
+    async def read_exchange(
+        self, method: str, path: str, params: Params, security: Security, lane: Lane = Lane.READ
+    ) -> Exchange:
         """Perform a read and return how it ended, for callers who can use some refusals."""
         config = self._config
         signed: Params = params
@@ -135,9 +142,7 @@ class BinanceClient:
                 ("recvWindow", str(config.read_recv_window_ms)),
                 ("timestamp", str(self.venue_now_ms())),
             )
-        exchange = await self.exchange(
-            method, path, signed, security, lane=Lane.READ, timeout_ms=config.read_timeout_ms
-        )
+        exchange = await self.exchange(method, path, signed, security, lane=lane, timeout_ms=config.read_timeout_ms)
         if security is Security.SIGNED and is_clock_fault(exchange):
             await self.sync_clock()
         return exchange
@@ -162,7 +167,7 @@ class BinanceClient:
         self, method: str, path: str, params: Params, security: Security, *, lane: Lane, timeout_ms: int
     ) -> Exchange:
         """Send one request, or none if the gate is closed, and return how it ended."""
-        blocked = self._gate.blocked(lane)
+        blocked = self._gate.blocked(lane, self._config.account, self.venue_now_ms())
         if blocked is not None:
             return blocked
         if self._closed:
@@ -170,7 +175,7 @@ class BinanceClient:
         request = Request(method, self._url(path, params, security), self._headers(method, security), timeout_ms)
         reply = await perform(self.session(), request, self._config.proxy_url)
         if reply.headers is not None:
-            self._gate.count(reply.headers)
+            self._gate.count(reply.headers, self._config.account, self.venue_now_ms())
         if isinstance(reply.exchange, Answer):
             self._gate.note(reply.exchange, self.venue_now_ms())
         return reply.exchange

@@ -15,6 +15,7 @@ import msgspec
 from holdfast.domain.amounts import ZERO
 from holdfast.domain.instrument import Instrument
 from holdfast.domain.names import Symbol
+from holdfast.venues.binance.budget import Counter, Limit
 from holdfast.venues.binance.wire import Text, decode, not_negative
 
 if TYPE_CHECKING:
@@ -37,12 +38,34 @@ class _Symbol(msgspec.Struct, frozen=True, rename="camel"):
     filters: list[_Filter]
 
 
+class _RateLimit(msgspec.Struct, frozen=True, rename="camel"):
+    rate_limit_type: str
+    interval: str
+    interval_num: int
+    limit: int
+
+
 class _ExchangeInfo(msgspec.Struct, frozen=True, rename="camel"):
     symbols: list[_Symbol]
+    rate_limits: list[_RateLimit] = []
 
 
 _info = msgspec.json.Decoder(_ExchangeInfo)
 _NONE = _Filter("")
+
+
+_INTERVALS_MS = {"SECOND": 1_000, "MINUTE": 60_000, "HOUR": 3_600_000, "DAY": 86_400_000}
+_COUNTERS = {counter.value: counter for counter in Counter}
+
+
+def decode_limits(body: bytes) -> tuple[Limit, ...]:
+    """The limits that we know how to count; others are left out. Raises VenueUnavailable if it cannot be read."""
+    found = []
+    for row in decode(_info, body, "exchange info").rate_limits:
+        counter, interval_ms = _COUNTERS.get(row.rate_limit_type), _INTERVALS_MS.get(row.interval)
+        if counter is not None and interval_ms is not None and row.interval_num > 0 and row.limit > 0:
+            found.append(Limit(counter, interval_ms * row.interval_num, row.limit))
+    return tuple(found)
 
 
 def decode_instruments(body: bytes) -> Mapping[Symbol, Instrument]:

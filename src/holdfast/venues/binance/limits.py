@@ -8,9 +8,10 @@ clock that jumps cannot shorten a ban.
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from enum import Enum
 from typing import TYPE_CHECKING
 
+from holdfast.venues.binance.budget import Count, Counter, Lane, Limit
+from holdfast.venues.binance.budget import wait_ms as wait_by_budget_ms
 from holdfast.venues.binance.exchange import STATUS_OK, Blocked
 from holdfast.venues.binance.waiting import (
     CODE_TOO_MANY_ORDERS,
@@ -28,15 +29,9 @@ if TYPE_CHECKING:
     from holdfast.venues.binance.exchange import Answer
 
 _NS_A_MS = 1_000_000
+_TEN_SECONDS_MS = 10_000
+_MINUTE_MS = 60_000
 _STATUS_CLIENT_ERROR = range(400, 500)
-
-
-class Lane(Enum):
-    """What kind of request wants through."""
-
-    READ = "read"
-    CANCEL = "cancel"
-    ORDER = "order"
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,16 +54,28 @@ class Gate:
         self._clock = clock
         self._all_until_ns = 0
         self._orders_until_ns = 0
+        self._limits: tuple[Limit, ...] = ()
+        self._weight: dict[Limit, Count] = {}
+        self._orders: dict[str, dict[Limit, Count]] = {}
         self.usage = Usage()
 
-    def blocked(self, lane: Lane) -> Blocked | None:
-        """What stands in the way now, if anything does."""
-        until = max(self._all_until_ns, self._orders_until_ns) if lane is Lane.ORDER else self._all_until_ns
-        left_ns = until - self._clock.monotonic_ns()
-        return Blocked(-(-left_ns // _NS_A_MS)) if left_ns > 0 else None
+    def set_limits(self, limits: tuple[Limit, ...]) -> None:
+        """Take over the limits that exchangeInfo names."""
+        self._limits = limits
 
-    def count(self, headers: Mapping[str, str]) -> None:
-        """Keep the counts of one answer."""
+    def blocked(self, lane: Lane, account: str, venue_now_ms: int) -> Blocked | None:
+        """What stands in the way now, if anything does: a ban, or a budget that is kept for closes."""
+        is_order = lane in {Lane.ORDER, Lane.CLOSE}
+        until = max(self._all_until_ns, self._orders_until_ns) if is_order else self._all_until_ns
+        left_ns = until - self._clock.monotonic_ns()
+        if left_ns > 0:
+            return Blocked(-(-left_ns // _NS_A_MS))
+        counts = self._weight | self._orders.get(account, {})
+        budget_ms = wait_by_budget_ms(lane, counts, venue_now_ms)
+        return Blocked(budget_ms) if budget_ms > 0 else None
+
+    def count(self, headers: Mapping[str, str], account: str, venue_now_ms: int) -> None:
+        """Keep the counts of one answer: weight for the address, orders for the account."""
         weight = headers.get("X-MBX-USED-WEIGHT-1M")
         orders_10s = headers.get("X-MBX-ORDER-COUNT-10S")
         orders_1m = headers.get("X-MBX-ORDER-COUNT-1M")
@@ -78,6 +85,17 @@ class Gate:
             orders_10s=_count(orders_10s, self.usage.orders_10s),
             orders_1m=_count(orders_1m, self.usage.orders_1m),
         )
+        said = {
+            (Counter.WEIGHT, _MINUTE_MS): _count(weight, None),
+            (Counter.ORDERS, _TEN_SECONDS_MS): _count(orders_10s, None),
+            (Counter.ORDERS, _MINUTE_MS): _count(orders_1m, None),
+        }
+        for limit in self._limits:
+            used = said.get((limit.counter, limit.interval_ms))
+            if used is None:
+                continue
+            kept = self._weight if limit.counter is Counter.WEIGHT else self._orders.setdefault(account, {})
+            kept[limit] = Count(used, venue_now_ms)
 
     def note(self, answer: Answer, venue_now_ms: int) -> None:
         """Close the gate if the answer says so."""

@@ -9,9 +9,10 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from holdfast.domain.errors import VenueUnavailable
+from holdfast.venues.binance.budget import Lane
 from holdfast.venues.binance.classify import is_no_such_order
 from holdfast.venues.binance.client import BinanceClient, Security
-from holdfast.venues.binance.instruments import decode_instruments
+from holdfast.venues.binance.instruments import decode_instruments, decode_limits
 from holdfast.venues.binance.pages import read_trades
 from holdfast.venues.binance.stream import BinanceStream
 from holdfast.venues.binance.views import Asked, account_view
@@ -63,11 +64,15 @@ class BinanceReader:
 
     async def instruments(self) -> Mapping[Symbol, Instrument]:
         """All symbols with their rules; one whose steps cannot be read is left out."""
-        return decode_instruments(await self._client.read("GET", "/fapi/v1/exchangeInfo", (), Security.NONE))
+        path = "/fapi/v1/exchangeInfo"
+        body = await self._client.read("GET", path, (), Security.NONE, Lane.BACKGROUND)
+        self._client.set_limits(decode_limits(body))
+        return decode_instruments(body)
 
     async def mark_prices(self) -> Mapping[Symbol, Decimal]:
         """Mark price of every symbol that has one, quote asset (weight 10)."""
-        return decode_marks(await self._client.read("GET", "/fapi/v1/premiumIndex", (), Security.NONE))
+        body = await self._client.read("GET", "/fapi/v1/premiumIndex", (), Security.NONE, Lane.BACKGROUND)
+        return decode_marks(body)
 
     async def position_mode(self) -> PositionMode:
         """One-way or hedge, as the account is set now (accountConfig: weight 5, positionSide/dual: 30)."""
@@ -118,7 +123,8 @@ class BinanceReader:
         read_ms = self._client.clock.now_ms()
         venue_ms = self._client.venue_ms_at(read_ms)
         params: Params = (("symbol", symbol),) if symbol is not None else ()
-        body = await self._client.read("GET", "/fapi/v3/positionRisk", params, Security.SIGNED)
+        lane = Lane.READ if symbol is not None else Lane.BACKGROUND
+        body = await self._client.read("GET", "/fapi/v3/positionRisk", params, Security.SIGNED, lane)
         asked = Asked(config.account, symbol, config.position_mode, read_ms, venue_ms, config.rest_lag_ms)
         return account_view(decode_positions(body), asked)
 

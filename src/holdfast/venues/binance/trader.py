@@ -14,11 +14,11 @@ from typing import TYPE_CHECKING
 from holdfast.domain.amounts import format_amount
 from holdfast.domain.errors import VenueUnavailable
 from holdfast.domain.reasons import Reason
-from holdfast.domain.sides import OrderType, PositionSide, Side
+from holdfast.domain.sides import Decision, OrderType, PositionSide, Side
 from holdfast.ports.venue import Accepted, Cancelled, NotExecuted, Refused, Unknown
+from holdfast.venues.binance.budget import Lane
 from holdfast.venues.binance.classify import RESEND_MS, classify_cancel, classify_submit, is_clock_fault
 from holdfast.venues.binance.client import BinanceClient, Security
-from holdfast.venues.binance.limits import Lane
 from holdfast.venues.binance.reader import ORDER_PATH, BinanceReader
 
 if TYPE_CHECKING:
@@ -50,7 +50,7 @@ class BinanceTrader(BinanceReader):
             text = f"not sent: the permit's recvWindow ended {late_ms} ms ago"
             return NotExecuted(Reason.VENUE_UNAVAILABLE, text, RESEND_MS)
         timeout_ms = permit.recv_window_ms + self._client.config.send_margin_ms
-        exchange = await self._send("POST", order_params(permit), Lane.ORDER, timeout_ms)
+        exchange = await self._send("POST", order_params(permit), _lane(permit), timeout_ms)
         outcome = classify_submit(exchange, self._client.venue_now_ms())
         if isinstance(outcome, Accepted) and not _is_about(outcome.report, permit.leg.symbol, permit.client_order_id):
             return Unknown("answered 200 about another order")
@@ -86,6 +86,11 @@ class BinanceTrader(BinanceReader):
             return f"clock measured again, offset {await self._client.sync_clock()} ms"
         except VenueUnavailable as error:
             return f"clock not measured: {error}"
+
+
+def _lane(permit: Permit) -> Lane:
+    """Closes have the budget's last part to themselves."""
+    return Lane.ORDER if permit.decision is Decision.EXECUTE else Lane.CLOSE
 
 
 def local_refusal(permit: Permit) -> Refused | None:

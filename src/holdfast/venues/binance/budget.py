@@ -1,0 +1,74 @@
+"""Who may still send when the venue's own counters run high: closes before everything else. Pure.
+
+| lane       | what it is                                        | waits when four fifths are used of            |
+|------------|---------------------------------------------------|-----------------------------------------------|
+| CLOSE      | a RECONCILE_CLOSE or OPERATOR_CLOSE               | (never: only a ban stops it)                  |
+| CANCEL     | a cancel                                          | (never)                                       |
+| READ       | looks, order lookups, trades: what a close needs  | (never)                                       |
+| ORDER      | an EXECUTE                                        | an order count of the account                 |
+| BACKGROUND | complete views, mark prices, rules: they recur    | the weight of our address                     |
+
+A counter of the venue starts anew at each whole interval of its clock; so a lane waits until the interval in which the
+count was read has ended. Counts come from the headers of the last answer, limits from exchangeInfo (never hard-coded:
+before it was read, nothing waits). A complete view that waits lets the account's stamp age, and that denies EXECUTE
+plans: the budget that is left is the closes'.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import Enum
+
+SHARE_NUMERATOR, SHARE_DENOMINATOR = 4, 5
+"""Four fifths of a counter may be used by what can wait; the last fifth is kept for closes."""
+
+
+class Lane(Enum):
+    """What kind of request wants through."""
+
+    READ = "read"
+    BACKGROUND = "background"
+    CANCEL = "cancel"
+    ORDER = "order"
+    CLOSE = "close"
+
+
+class Counter(Enum):
+    """What the venue counts."""
+
+    WEIGHT = "REQUEST_WEIGHT"
+    """Per address."""
+    ORDERS = "ORDERS"
+    """Per account."""
+
+
+@dataclass(frozen=True, slots=True)
+class Limit:
+    """One limit of exchangeInfo."""
+
+    counter: Counter
+    interval_ms: int
+    count_max: int
+
+
+@dataclass(frozen=True, slots=True)
+class Count:
+    """The venue's own count for one limit, and the venue's time at which it was read."""
+
+    used: int
+    read_ms: int
+
+
+_COUNTED = {Lane.BACKGROUND: Counter.WEIGHT, Lane.ORDER: Counter.ORDERS}
+
+
+def wait_ms(lane: Lane, counts: dict[Limit, Count], venue_now_ms: int) -> int:
+    """How long the lane must wait by these counts; 0 if it need not."""
+    counter = _COUNTED.get(lane)
+    waits = [0]
+    for limit, count in counts.items():
+        if limit.counter is not counter or count.used * SHARE_DENOMINATOR < limit.count_max * SHARE_NUMERATOR:
+            continue
+        ends_ms = (count.read_ms // limit.interval_ms + 1) * limit.interval_ms
+        waits.append(ends_ms - venue_now_ms)
+    return max(waits)

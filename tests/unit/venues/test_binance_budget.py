@@ -1,0 +1,63 @@
+"""The budget that is kept for closes: every lane against every state of the venue's counters."""
+
+from __future__ import annotations
+
+import itertools
+
+import pytest
+
+from holdfast.venues.binance.budget import Count, Counter, Lane, Limit, wait_ms
+from holdfast.venues.binance.instruments import decode_limits
+
+WEIGHT = Limit(Counter.WEIGHT, 60_000, 2_400)
+ORDERS_10S = Limit(Counter.ORDERS, 10_000, 300)
+ORDERS_1M = Limit(Counter.ORDERS, 60_000, 1_200)
+NOW_MS = 1_000_003_500
+"""3.5 s into a ten-second interval, 43.5 s into a minute."""
+
+
+def test_only_what_can_wait_ever_waits() -> None:
+    """Background reads wait on weight, EXECUTE orders on order counts; closes, cancels and looks on nothing."""
+    shares = {0: False, 79: False, 80: True, 100: True}
+    for lane, weight, in_10s, in_1m in itertools.product(Lane, shares, shares, shares):
+        counts = {
+            WEIGHT: Count(2_400 * weight // 100, NOW_MS),
+            ORDERS_10S: Count(300 * in_10s // 100, NOW_MS),
+            ORDERS_1M: Count(1_200 * in_1m // 100, NOW_MS),
+        }
+        expected = {
+            Lane.BACKGROUND: shares[weight],
+            Lane.ORDER: shares[in_10s] or shares[in_1m],
+        }.get(lane, False)
+        assert (wait_ms(lane, counts, NOW_MS) > 0) is expected, (lane, weight, in_10s, in_1m)
+
+
+@pytest.mark.parametrize(
+    ("limit", "now_ms", "left_ms"),
+    [
+        (ORDERS_10S, NOW_MS, 6_500),
+        (ORDERS_1M, NOW_MS, 16_500),
+        (ORDERS_10S, NOW_MS + 6_499, 1),
+        (ORDERS_10S, NOW_MS + 6_500, 0),
+        (ORDERS_10S, NOW_MS + 60_000, 0),
+    ],
+)
+def test_a_lane_waits_until_the_interval_of_its_count_has_ended(limit: Limit, now_ms: int, left_ms: int) -> None:
+    """A count of an interval that is over holds nobody up."""
+    assert wait_ms(Lane.ORDER, {limit: Count(limit.count_max, NOW_MS)}, now_ms) == left_ms
+
+
+def test_before_the_limits_were_read_nothing_waits() -> None:
+    """No limit is hard-coded."""
+    assert all(wait_ms(lane, {}, NOW_MS) == 0 for lane in Lane)
+
+
+def test_limits_come_from_exchange_info_and_unknown_kinds_are_left_out() -> None:
+    """Weight and orders are counted; what the venue invents next is not guessed at."""
+    body = b"""{"symbols": [], "rateLimits": [
+        {"rateLimitType": "REQUEST_WEIGHT", "interval": "MINUTE", "intervalNum": 1, "limit": 2400},
+        {"rateLimitType": "ORDERS", "interval": "SECOND", "intervalNum": 10, "limit": 300},
+        {"rateLimitType": "ORDERS", "interval": "MINUTE", "intervalNum": 1, "limit": 1200},
+        {"rateLimitType": "RAW_REQUESTS", "interval": "MINUTE", "intervalNum": 5, "limit": 61000},
+        {"rateLimitType": "ORDERS", "interval": "FORTNIGHT", "intervalNum": 1, "limit": 1}]}"""
+    assert decode_limits(body) == (WEIGHT, ORDERS_10S, ORDERS_1M)
