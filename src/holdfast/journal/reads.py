@@ -141,6 +141,11 @@ class SqlReads:
         row = self._session.one(sql.LAST_TRADE_ID, self._own(leg))
         return None if row is None else row[0]
 
+    def last_order_id(self, leg: Leg) -> VenueOrderId | None:
+        """The venue's number of the order whose fill was booked last on the leg."""
+        row = self._session.one(sql.LAST_ORDER_ID, self._own(leg))
+        return None if row is None else row[0]
+
     def plan(self, plan_id: PlanId) -> PlanRecord | None:
         """A plan that was claimed or answered."""
         row = self._session.one(sql.PLAN, (self._account, plan_id))

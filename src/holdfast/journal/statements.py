@@ -67,6 +67,7 @@ FILL_QUANTITIES = select(("client_order_id", "qty"), "fill", _ACCOUNT)
 TRADE_IDS_AFTER = select(("trade_id",), "fill", f"{_SYMBOL} AND trade_id > ?")
 TRADE_IDS_FROM = select(("trade_id",), "fill", f"{_SYMBOL} AND venue_ms >= ?")
 LAST_TRADE_ID = select(("max(trade_id)",), "fill", _LEG)
+LAST_ORDER_ID = select(("order_id",), "fill", f"{_LEG} ORDER BY venue_ms DESC, trade_id DESC LIMIT 1")
 
 # --- plans and closes
 _UNPUBLISHED = "result IS NOT NULL AND published = 0"

@@ -41,6 +41,8 @@ class Concluded:
     order: Order
     result: PlanResult | None
     """None while the order is not final."""
+    is_first: bool
+    """True if this very transaction gave the result; whoever else asks only learns it."""
 
 
 async def conclude(
@@ -81,11 +83,12 @@ async def conclude(
             written.append(tx.append(_outcome_entry(order, before.state, why)))
         record = tx.plan(order.plan_id)
         result = record.result if record is not None else None
-        if order.state.is_final and record is not None and result is None:
+        is_first = order.state.is_final and record is not None and result is None
+        if is_first and record is not None:
             result = result_of(order, entry_id, average_price(booked), now_ms)
             tx.put_plan(order.plan_id, record.content_hash, order.leg.symbol, result)
             written.extend(end_close(tx, order, context.limits, now_ms))
-        ended.append(Concluded(order, result if order.state.is_final else None))
+        ended.append(Concluded(order, result if order.state.is_final else None, is_first))
 
     await context.transact(read=read, decide=decide, write=write)
     if not ended:
@@ -113,7 +116,7 @@ def _tell(context: Context, concluded: Concluded) -> None:
         booked_qty=format_amount(order.booked_qty),
         error=order.error,
     )
-    if order.decision is Decision.RECONCILE_CLOSE and order.state.is_final and order.executed_qty > ZERO:
+    if order.decision is Decision.RECONCILE_CLOSE and concluded.is_first and order.executed_qty > ZERO:
         context.metrics.close_executed()
 
 

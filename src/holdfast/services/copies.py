@@ -30,9 +30,10 @@ if TYPE_CHECKING:
 
     from holdfast.domain.hold import Hold
     from holdfast.domain.ledger import LedgerState
-    from holdfast.domain.names import Symbol
+    from holdfast.domain.names import Symbol, VenueOrderId
     from holdfast.domain.permit import Permit, Refusal
     from holdfast.domain.plan import Plan
+    from holdfast.domain.sides import Leg
     from holdfast.ports.journal import AccountState, Reads
     from holdfast.services.context import Context
     from holdfast.services.picture import Picture
@@ -40,6 +41,8 @@ if TYPE_CHECKING:
 PERMIT_TTL_MS = 60_000
 FRESH_FACTOR = 3
 """Copies that say "fresh" live this many times the age at which a stamp denies."""
+HELD_AGAIN_MS = 500
+"""A standing hold's copy is put back this often, should somebody have deleted it (over a foreign value it is not)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,6 +53,8 @@ class _Symbol:
     holds: tuple[Hold, ...]
     legs: tuple[LedgerState, ...]
     pending: bool
+    last_orders: dict[Leg, VenueOrderId]
+    """The venue's number of the order whose fill was booked last, by leg."""
 
 
 class Copies:
@@ -60,6 +65,7 @@ class Copies:
         self._picture = picture
         self._written: dict[str, tuple[StateCopy, int]] = {}
         self._held: dict[str, str] = {}
+        self._last_orders: dict[Leg, tuple[tuple[int, int], VenueOrderId | None]] = {}
 
     def forget(self) -> None:
         """Take everything as unwritten: the bus was emptied, or its state is not known."""
@@ -88,15 +94,31 @@ class Copies:
             legs.setdefault(hold.leg.symbol, [])
         busy = {order.leg.symbol for order in reads.live_orders(None) if order.state.blocks_symbol}
         found = [
-            _Symbol(symbol, tuple(holds.get(symbol, ())), tuple(legs[symbol]), symbol in busy)
+            _Symbol(
+                symbol,
+                tuple(holds.get(symbol, ())),
+                tuple(legs[symbol]),
+                symbol in busy,
+                {leg.leg: last for leg in legs[symbol] if (last := self._last_order(reads, leg)) is not None},
+            )
             for symbol in sorted(legs)
         ]
         return reads.account(), found, reads.now_ms()
+
+    def _last_order(self, reads: Reads, leg: LedgerState) -> VenueOrderId | None:
+        """Asked of the journal only after a fill: the copies of every symbol are built several times a second."""
+        known = self._last_orders.get(leg.leg)
+        if known is None or known[0] != (leg.version, leg.last_fill_ms):
+            known = ((leg.version, leg.last_fill_ms), reads.last_order_id(leg.leg))
+            self._last_orders[leg.leg] = known
+        return known[1]
 
     def _is_news(self, copy: StateCopy, now_ms: int) -> bool:
         known = self._written.get(copy.key)
         if known is not None and (known[0].text, known[0].fields) == (copy.text, copy.fields):
             half_life = copy.ttl_ms // 2 if copy.ttl_ms is not None else None
+            if copy.expected is not None and copy.text is not None:
+                half_life = HELD_AGAIN_MS
             if half_life is None or now_ms - known[1] < half_life:
                 return False
         if known is None and copy.text is None and copy.fields is None and copy.expected is None:
@@ -115,7 +137,7 @@ class Copies:
             if leg.leg.position_side is not PositionSide.BOTH:
                 yield self._hold(key, holds)
             yield self._state(key, leg, holds)
-            yield StateCopy(f"position:ledger:{key}", fields=_ledger(leg))
+            yield StateCopy(f"position:ledger:{key}", fields=_ledger(leg, found.last_orders.get(leg.leg)))
             yield from self._snapshot(key, leg)
             agreed = json.dumps({"status": "AGREED", "ledger_version": leg.version})
             text = agreed if leg.is_agreed and stamped and not holds else None
@@ -193,12 +215,12 @@ class Copies:
         return None
 
 
-def _ledger(leg: LedgerState) -> dict[str, str]:
+def _ledger(leg: LedgerState, last_order_id: VenueOrderId | None) -> dict[str, str]:
     return {
         "ledger_amt": format_amount(leg.amt),
         "side": _side(leg.amt),
         "version": str(leg.version),
-        "last_order_id": "",
+        "last_order_id": str(last_order_id) if last_order_id is not None else "",
         "updated_at": str(leg.last_fill_ms),
     }
 

@@ -71,13 +71,14 @@ class Executor:
         while True:
             change = self._context.wakes.symbols.expect(plan.symbol)
             may_wait = clock.monotonic_ns() < deadline_ns
-            choice = await self._claim(entry, plan, may_wait=may_wait, sent=sent)
+            answered: list[PlanResult] = []
+            choice = await self._claim(entry, plan, may_wait=may_wait, sent=sent, answered=answered)
             if isinstance(choice, Refusal) and choice.can_wait and may_wait:
                 await self._context.wakes.symbols.wait(plan.symbol, change, POLL_MS)
                 continue
             self._context.wakes.symbols.forget(plan.symbol, change)
             if not isinstance(choice, Permit):
-                self._answer(entry, plan, choice)
+                self._answer(entry, plan, choice, answered)
                 return
             self._publisher.show_permit(choice)
             self._context.metrics.stage(Stage.PLAN_TO_ORDER, clock.monotonic_ns() - received_ns)
@@ -89,7 +90,10 @@ class Executor:
             sent += 1
             await asyncio.sleep(outcome.wait_ms / 1000)
 
-    async def _claim(self, entry: PlanEntry, plan: Plan, *, may_wait: bool, sent: int) -> Known | Permit | Refusal:
+    async def _claim(
+        self, entry: PlanEntry, plan: Plan, *, may_wait: bool, sent: int, answered: list[PlanResult]
+    ) -> Known | Permit | Refusal:
+        """Decide and journal; `answered` gets the result of a refusal as it was journaled, for every repeat alike."""
         bus = await self._holds.reading(plan.symbol)
         offset_ms = self._trader.venue_now_ms() - self._context.clock.now_ms()
 
@@ -111,7 +115,7 @@ class Executor:
                     tx.put_plan(plan.plan_id, plan.content_hash(), plan.symbol, None)
                 tx.append(intent_entry(order, facts.permit.ledger.version, facts.permit.stamp_ms))
             elif isinstance(choice, Refusal) and not (choice.can_wait and may_wait):
-                self._write_refusal(tx, entry, plan, choice, facts)
+                answered[:] = [self._write_refusal(tx, entry, plan, choice, facts)]
 
         return await self._context.transact(read=read, decide=decide, write=write)
 
@@ -142,7 +146,7 @@ class Executor:
             mark=MarkPrice(*mark) if mark is not None else None,
         )
 
-    def _write_refusal(self, tx: Tx, entry: PlanEntry, plan: Plan, refusal: Refusal, facts: _Facts) -> None:
+    def _write_refusal(self, tx: Tx, entry: PlanEntry, plan: Plan, refusal: Refusal, facts: _Facts) -> PlanResult:
         result = refusal_result(self._context, entry, refusal, facts.permit.now_ms)
         tx.put_plan(plan.plan_id, plan.content_hash(), plan.symbol, result)
         if facts.own is not None:
@@ -157,12 +161,13 @@ class Executor:
             "qty": format_amount(plan.qty),
         }
         tx.append(Entry(EntryKind.PLAN_REFUSED, self._context.account, plan.symbol, None, plan.plan_id, {**body}))
+        return result
 
-    def _answer(self, entry: PlanEntry, plan: Plan, choice: Known | Refusal) -> None:
+    def _answer(self, entry: PlanEntry, plan: Plan, choice: Known | Refusal, answered: list[PlanResult]) -> None:
         if isinstance(choice, Refusal):
-            result = refusal_result(self._context, entry, choice, self._context.clock.now_ms())
             self._publisher.show_refusal(plan, choice)
-            self._publish(entry, result)
+            for result in answered:
+                self._publish(entry, result)
             return
         record = choice.record
         if record.content_hash != plan.content_hash():
@@ -177,7 +182,7 @@ class Executor:
     def _publish(self, entry: PlanEntry, result: PlanResult | None) -> None:
         """Publish the result; without one the order's fate is open: the journal has it, the entry may go."""
         if result is None:
-            self._publisher.acknowledge(entry.entry_id)
+            self._publisher.await_outcome(entry.plan_id, entry.entry_id)
         else:
             self._publisher.publish(result, entry.entry_id)
 

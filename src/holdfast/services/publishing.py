@@ -81,6 +81,8 @@ class Publisher:
         self._permits: deque[StateCopy] = deque()
         self._published: list[PlanId] = []
         self._attached: dict[str, list[str]] = {}
+        self._awaited: dict[str, str] = {}
+        """Entries of plans whose outcome is still to come; a restart forgets them, the plan id stays."""
         self._work = asyncio.Event()
         self._checked_ns = 0
         self._emitted_seq = self._marked_seq = 0
@@ -95,7 +97,8 @@ class Publisher:
     def publish(self, result: PlanResult, entry_id: str | None) -> None:
         """Publish a plan's outcome, and to every repeat that waited for it; then acknowledge its entry."""
         self._context.metrics.result(self._context.account, result.error)
-        self._results.append(result if not entry_id else replace(result, entry_id=entry_id))
+        first = self._awaited.pop(result.plan_id, "")
+        self._results.append(replace(result, entry_id=entry_id or first or result.entry_id))
         if entry_id:
             self._acks.append(entry_id)
         for repeat in self._attached.pop(result.plan_id, ()):
@@ -107,6 +110,11 @@ class Publisher:
         self._results.append(replace(result, entry_id=entry_id, duplicate=True))
         self._acks.append(entry_id)
         self._work.set()
+
+    def await_outcome(self, plan_id: str, entry_id: str) -> None:
+        """A plan's order is of unknown fate: its entry goes, and its outcome will name it."""
+        self._awaited[plan_id] = entry_id
+        self.acknowledge(entry_id)
 
     def attach(self, plan_id: str, entry_id: str) -> None:
         """A repeat came before the outcome: it gets it when it is there."""

@@ -245,8 +245,7 @@ class Resolver:
         concluded = await conclude(
             self._context, order.client_order_id, change=change, trades=trades, entry_id="", why=why
         )
-        was_final = order.state.is_final
-        if concluded is not None and concluded.result is not None and not was_final:
+        if concluded is not None and concluded.result is not None and concluded.is_first:
             self._publisher.publish(concluded.result, None)
         return concluded
 
