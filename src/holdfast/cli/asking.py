@@ -21,7 +21,7 @@ from holdfast.domain.names import PlanId
 from holdfast.domain.operator import OperatorRequest, RequestKind, RequestState
 
 if TYPE_CHECKING:
-    from holdfast.domain.names import AccountId, HoldId, Symbol
+    from holdfast.domain.names import AccountId, ClientOrderId, HoldId, Symbol
     from holdfast.domain.sides import PositionSide
     from holdfast.ports.journal import Journal, Reads, Tx
 
@@ -43,6 +43,8 @@ class Wish:
     hold_id: HoldId | None = None
     """The hold it is about: APPROVE acts on it, the others are told in its story."""
     qty: str = ""
+    client_order_id: ClientOrderId | None = None
+    """The order that is to be resolved."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,8 +79,8 @@ class Answer:
     def text(self) -> str:
         """As one line."""
         word = self.state.value if self.is_answered else "no answer"
-        about = self.wish.symbol or self.wish.hold_id or self.wish.account
-        return f"{self.wish.kind.value} {about}: {word}: {self.outcome}"
+        about = self.wish.client_order_id or self.wish.symbol or self.wish.account
+        return f"{self.wish.kind.value.replace('_', ' ')} {about}: {word}: {self.outcome}"
 
 
 def signed_by(name: str) -> str:
@@ -125,6 +127,7 @@ async def _hand_in(journal: Journal, wish: Wish) -> OperatorRequest:
             created_ms=now_ms,
             state=RequestState.OPEN,
             outcome="",
+            client_order_id=wish.client_order_id,
         )
 
     return await journal.transact(wish.account, None, read=lambda reads: reads.now_ms(), decide=decide, write=write)
@@ -164,6 +167,7 @@ def _entry(request: OperatorRequest, kind: EntryKind) -> Entry:
         "why": request.reason,
         "qty": request.qty,
         "position_side": None if side is None else side.value,
+        "client_order_id": request.client_order_id,
         "outcome": request.outcome,
     }
     return Entry(kind, request.account, request.symbol, request.hold_id, None, body)

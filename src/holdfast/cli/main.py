@@ -43,6 +43,7 @@ COMMANDS = (
     Command("adopt", "operate:adopt", "Set the ledger to what the exchange holds."),
     Command("release", "operate:release", "End a hold that waits for a person."),
     Command("approve", "operate:approve", "Let a hold close above close_notional_max, or try anew."),
+    Command("resolve", "resolve:resolve", "Say what became of an order whose fate nobody could prove."),
     Command("hold", "operate:hold", "Stop trading on one symbol."),
     Command("halt", "operate:halt", "Stop trading on the account: the kill switch."),
     Command("resume", "operate:resume", "End a halt."),

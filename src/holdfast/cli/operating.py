@@ -1,4 +1,4 @@
-"""The work behind close, adopt, release, approve and hold: what stands now, the question back, the request, the answer.
+"""The work behind close, adopt, release, approve, resolve and hold: what stands now, the question back, the request, the answer.
 
 Asked back for (unless --yes): what trades, what rewrites the ledger, what lets trading go on. Holding and halting are
 never asked back for: stopping is always safe.
@@ -25,11 +25,11 @@ if TYPE_CHECKING:
 
     from holdfast.cli.standing import LegStanding, Standing
     from holdfast.domain.entry import JsonValue
-    from holdfast.domain.names import AccountId, HoldId, Symbol
+    from holdfast.domain.names import AccountId, ClientOrderId, HoldId, Symbol
     from holdfast.domain.sides import PositionSide
     from holdfast.ports.journal import Journal
 
-ASKED_BACK = frozenset({RequestKind.CLOSE, RequestKind.ADOPT, RequestKind.RELEASE, RequestKind.APPROVE})
+NEVER_ASKED_BACK = frozenset({RequestKind.HOLD})
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,6 +44,8 @@ class Order:
     position_side: PositionSide | None = None
     hold_id: HoldId | None = None
     qty: str = ""
+    client_order_id: ClientOrderId | None = None
+    """The order to be resolved."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,7 +70,7 @@ async def operate(order: Order, manner: Manner) -> int:
         if not wishes:
             _print_nothing(order.kind, manner)
             return DONE
-        if order.kind in ASKED_BACK and not manner.is_confirmed:
+        if order.kind not in NEVER_ASKED_BACK and not manner.is_confirmed:
             confirm("\n".join(_stake(wish, standing) for wish in wishes))
         answers = [await ask(desk.journal, wish, manner.timeout_s) for wish in wishes]
     _print(answers, manner)
@@ -87,6 +89,8 @@ async def _wishes(
         if hold is None:
             raise CannotStart(f"the journal knows no hold {hold_id}: `holdfast status` lists those that stand")
         symbols = [hold.leg.symbol]
+    elif order.client_order_id is not None:
+        symbols = [await _symbol_of_order(journal, account, order.client_order_id)]
     return [
         Wish(
             account=account,
@@ -97,9 +101,17 @@ async def _wishes(
             position_side=order.position_side,
             hold_id=order.hold_id or _hold_on(standing, symbol),
             qty=order.qty,
+            client_order_id=order.client_order_id,
         )
         for symbol in symbols
     ]
+
+
+async def _symbol_of_order(journal: Journal, account: AccountId, name: ClientOrderId) -> Symbol:
+    order = await journal.query(account, lambda reads: reads.order(name))
+    if order is None:
+        raise CannotStart(f"the journal knows no order {name}: `holdfast explain SYMBOL` names those of a hold")
+    return order.leg.symbol
 
 
 def _hold_on(standing: Standing, symbol: Symbol | None) -> HoldId | None:
@@ -118,6 +130,8 @@ def _stake(wish: Wish, standing: Standing) -> str:
         RequestKind.CLOSE: f"CLOSE {wish.qty or 'all'} of {wish.symbol}",
         RequestKind.ADOPT: f"ADOPT what the exchange holds of {wish.symbol} into the ledger",
         RequestKind.RELEASE: f"RELEASE {wish.symbol}, so that trading may go on",
+        RequestKind.RESOLVE_FILLED: f"Say that order {wish.client_order_id} was FILLED: the ledger moves by it",
+        RequestKind.RESOLVE_NOT_ACCEPTED: f"Say that order {wish.client_order_id} NEVER reached the book",
     }.get(wish.kind, f"APPROVE closing under {wish.hold_id}")
     return f"{what} on account {wish.account} ({known})"
 

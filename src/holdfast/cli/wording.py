@@ -7,12 +7,13 @@ from __future__ import annotations
 
 from holdfast.domain.amounts import ZERO, format_amount, parse_amount
 from holdfast.domain.errors import BadAmount, CannotStart
-from holdfast.domain.names import HoldId, Symbol, is_symbol
+from holdfast.domain.names import ClientOrderId, HoldId, Symbol, is_symbol
 from holdfast.domain.sides import PositionSide
 
 REASON_CHARS_MAX = 500
 NAME_CHARS_MAX = 80
 HOLD_ID_CHARS_MAX = 80
+ORDER_ID_CHARS_MAX = 36
 
 
 def symbol_of(text: str) -> Symbol:
@@ -59,6 +60,11 @@ def name_of(text: str) -> str:
 def hold_id_of(text: str) -> HoldId:
     """A hold's id, as `holdfast status` shows it."""
     return HoldId(_line(text, "HOLD_ID", HOLD_ID_CHARS_MAX))
+
+
+def client_order_id_of(text: str) -> ClientOrderId:
+    """An order's client id, as `holdfast explain` shows it."""
+    return ClientOrderId(_line(text, "ORDER", ORDER_ID_CHARS_MAX))
 
 
 def _line(text: str, what: str, chars_max: int) -> str:
