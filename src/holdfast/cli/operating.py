@@ -1,4 +1,4 @@
-"""The work behind close, adopt, release, approve, resolve and hold: what stands now, the question back, the request, the answer.
+"""The work behind close, adopt, release, approve, resolve and hold: what stands, the question back, the answer.
 
 Asked back for (unless --yes): what trades, what rewrites the ledger, what lets trading go on. Holding and halting are
 never asked back for: stopping is always safe.
