@@ -153,7 +153,7 @@ class Play:
                 "the hold's key", self._hold_key, lambda key: key != "", STEP_S_MAX
             )
             if hold_id is None:
-                raise TimeoutError("the hold's key before it was gone again")  # noqa: TRY301 - like any vain wait
+                raise TimeoutError("the hold's key before it was gone again")
             self._facts = replace(self._facts, hold=HoldSeen(hold_id, at_ns))
             reason = str(body_of(entry).get("reason", ""))
             self._tell("hold_placed", at_ns, f"HOLD placed: {reason}", hold_id=hold_id, reason=reason)
