@@ -41,7 +41,7 @@ class Exchange(Program):
         """REST base address."""
         return str(self.said["base_url"])
 
-    def call(self, method: str, path: str, **body: object) -> dict[str, Any]:
+    def call(self, method: str, path: str, /, **body: object) -> dict[str, Any]:
         """One request to the admin face."""
         line = http.client.HTTPConnection("127.0.0.1", self._port, timeout=DEADLINE_S)
         try:
@@ -56,11 +56,11 @@ class Exchange(Program):
         assert answer.status == STATUS_OK, said
         return said
 
-    def post(self, path: str, **body: object) -> dict[str, Any]:
+    def post(self, path: str, /, **body: object) -> dict[str, Any]:
         """Do something there."""
         return self.call("POST", path, **body)
 
-    def get(self, path: str, **query: object) -> dict[str, Any]:
+    def get(self, path: str, /, **query: object) -> dict[str, Any]:
         """Look something up."""
         return self.call("GET", path, **query)
 
