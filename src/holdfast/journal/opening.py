@@ -18,6 +18,7 @@ from holdfast.journal.batches import Reader
 from holdfast.journal.migrate import migrate
 from holdfast.journal.runners import InlineRunner, ThreadRunner
 from holdfast.journal.sqlite import (
+    OPEN_WAIT_MS_MAX,
     READ_WAIT_MS_MAX,
     SqliteSession,
     check_library,
@@ -36,8 +37,6 @@ if TYPE_CHECKING:
     from holdfast.ports.clock import Clock
 
 SQLITE_URL_PREFIX = "sqlite:///"
-OPEN_WAIT_MS_MAX = 5_000
-"""How long opening may wait for another process that creates or migrates the same file."""
 
 
 def sqlite_path(url: str) -> Path:
@@ -78,26 +77,31 @@ class FileDatabase:
         """Create or migrate the file and prove the tails of its chains; see `open_journal` for what it raises."""
         check_library()
         prepare_file(self._path)
+        session = self._session(OPEN_WAIT_MS_MAX)
         try:
-            connection = connect_file(self._path, OPEN_WAIT_MS_MAX)
-            try:
-                migrate(connection)
-                Reader(SqliteSession(connection, self._clock)).run(verify_tails)
-            finally:
-                connection.close()
+            migrate(session.connection)
+            Reader(session).run(verify_tails)
         except sqlite3.Error as error:
             raise (classify(error) or error) from error
+        finally:
+            session.close()
 
     def writer(self) -> SqliteSession:
         """A durable connection, which asks for the lock itself (`begin_write`)."""
-        return SqliteSession(connect_file(self._path, 0), self._clock)
+        return self._session(0)
 
     def reader(self) -> SqliteSession:
         """Another connection to the same file."""
-        return SqliteSession(connect_file(self._path, READ_WAIT_MS_MAX), self._clock)
+        return self._session(READ_WAIT_MS_MAX)
 
     def close(self) -> None:
         """Nothing is shared."""
+
+    def _session(self, wait_ms: int) -> SqliteSession:
+        try:
+            return SqliteSession(connect_file(self._path, wait_ms), self._clock)
+        except sqlite3.Error as error:
+            raise (classify(error) or error) from error
 
 
 class MemoryDatabase:

@@ -29,6 +29,10 @@ LOCK_POLL_S = 0.0005
 """SQLite's own waiting goes from 1 to 100 ms a try; a neighbour's transaction lasts half a millisecond."""
 READ_WAIT_MS_MAX = 250
 """How long a read may wait for the rare exclusive moments of WAL (recovery, a last close)."""
+OPEN_WAIT_MS_MAX = 5_000
+"""How long opening may wait for another process that creates or migrates the same file."""
+WAL_TRIES_MAX = 1_000
+"""Tries to turn the log on, half a millisecond apart."""
 STATEMENTS_CACHED = 256
 SQLITE_VERSION_MIN = (3, 35, 0)
 """RETURNING."""
@@ -42,7 +46,7 @@ class SqliteSession:
     """`backend.Session` over one connection."""
 
     def __init__(self, connection: sqlite3.Connection, clock: Clock) -> None:
-        self._connection = connection
+        self.connection = connection
         self._cursor = connection.cursor()  # one for all: every result is fetched before the next statement
         self._clock = clock
 
@@ -61,7 +65,7 @@ class SqliteSession:
 
     def run_many(self, statement: str, rows: Iterable[Row]) -> None:
         """Execute once a row."""
-        self._connection.executemany(statement, rows)
+        self.connection.executemany(statement, rows)
 
     def now_ms(self) -> int:
         """The Clock port's reading."""
@@ -73,7 +77,7 @@ class SqliteSession:
             if attempt > 0:
                 time.sleep(LOCK_POLL_S)  # only in the worker thread, and never on a database in memory
             try:
-                self._connection.execute("BEGIN IMMEDIATE")
+                self.connection.execute("BEGIN IMMEDIATE")
             except sqlite3.OperationalError as error:
                 if not is_busy(error):
                     raise
@@ -83,8 +87,8 @@ class SqliteSession:
 
     def begin_read(self) -> None:
         """Fix the state that this transaction sees before the clock is read."""
-        self._connection.execute("BEGIN")
-        self._connection.execute("SELECT version_num FROM alembic_version").fetchone()
+        self.connection.execute("BEGIN")
+        self.connection.execute("SELECT version_num FROM alembic_version").fetchone()
 
     def lock_account(self, account: str) -> None:
         """Nothing to do: `begin_write` locked the whole file."""
@@ -99,17 +103,17 @@ class SqliteSession:
 
     def undo_step(self) -> None:
         """Undo."""
-        self._connection.execute("ROLLBACK TO step")
-        self._connection.execute("RELEASE step")
+        self.connection.execute("ROLLBACK TO step")
+        self.connection.execute("RELEASE step")
 
     def commit(self) -> None:
         """Commit; durable on return."""
-        self._connection.execute("COMMIT")
+        self.connection.execute("COMMIT")
 
     def roll_back(self) -> None:
         """Roll back what is open; SQLite itself may have done so after an error."""
-        if self._connection.in_transaction:
-            self._connection.execute("ROLLBACK")
+        if self.connection.in_transaction:
+            self.connection.execute("ROLLBACK")
 
     def classify(self, error: BaseException) -> HoldfastError | None:
         """See the module's table."""
@@ -117,7 +121,7 @@ class SqliteSession:
 
     def close(self) -> None:
         """End the connection."""
-        self._connection.close()
+        self.connection.close()
 
 
 def is_busy(error: sqlite3.Error) -> bool:
@@ -169,14 +173,15 @@ def prepare_file(path: Path) -> None:
 def connect_file(path: Path, wait_ms: int) -> sqlite3.Connection:
     """A durable connection to the file, whose statements wait up to `wait_ms` for others' locks.
 
-    Raises JournalLost for what is no database, CannotStart without WAL.
+    Raises SQLite's errors for what is no database, CannotStart without WAL.
     """
     connection = _connect(str(path))
     try:
-        connection.execute(f"PRAGMA busy_timeout = {wait_ms}")
-        mode = connection.execute("PRAGMA journal_mode = WAL").fetchone()[0]
+        connection.execute(f"PRAGMA busy_timeout = {OPEN_WAIT_MS_MAX}")
+        mode = _switch_to_wal(connection)
         connection.execute("PRAGMA synchronous = FULL")
         connection.execute("PRAGMA fullfsync = ON")
+        connection.execute(f"PRAGMA busy_timeout = {wait_ms}")
     except sqlite3.Error:
         connection.close()
         raise
@@ -186,6 +191,18 @@ def connect_file(path: Path, wait_ms: int) -> sqlite3.Connection:
             f"the file system of {path} does not allow SQLite's write-ahead log ({mode}): use a local disk"
         )
     return connection
+
+
+def _switch_to_wal(connection: sqlite3.Connection) -> str:
+    """Turn the log on. SQLite does not wait here by itself while another process does the same to a new file."""
+    for _ in range(WAL_TRIES_MAX):
+        try:
+            return str(connection.execute("PRAGMA journal_mode = WAL").fetchone()[0])
+        except sqlite3.OperationalError as error:
+            if not is_busy(error):
+                raise
+        time.sleep(LOCK_POLL_S)
+    return str(connection.execute("PRAGMA journal_mode = WAL").fetchone()[0])
 
 
 def connect_memory() -> sqlite3.Connection:

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
     from pathlib import Path
 
-    from holdfast.journal.backend import Database
+    from holdfast.journal.backend import Database, Session
     from holdfast.journal.runners import Runner
     from holdfast.journal.sql import Row
     from holdfast.journal.store import SqlJournal
@@ -88,6 +88,26 @@ class FilePlace:
         """Change the file behind the journal's back; the number of rows changed."""
         with closing(sqlite3.connect(self.path, isolation_level=None)) as connection:
             return connection.execute(statement, values).rowcount
+
+
+@dataclass
+class OtherWriter:
+    """A database whose writer's session is the test's."""
+
+    database: Database
+    make: Callable[[], Session]
+
+    def writer(self) -> Session:
+        """The test's."""
+        return self.make()
+
+    def reader(self) -> Session:
+        """As it was."""
+        return self.database.reader()
+
+    def close(self) -> None:
+        """As it was."""
+        self.database.close()
 
 
 Place = MemoryPlace | FilePlace

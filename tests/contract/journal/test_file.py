@@ -13,7 +13,7 @@ import pytest
 from holdfast.domain.errors import CannotStart, JournalBusy, JournalLost
 from holdfast.journal import InlineRunner, ThreadRunner
 from holdfast.journal.sqlite import SqliteSession, connect_file
-from tests.contract.journal.places import FilePlace
+from tests.contract.journal.places import FilePlace, OtherWriter
 from tests.contract.journal.samples import ACCOUNT, HOLD, LEG, RESULT, add_one, drift_entry, get, put
 
 if TYPE_CHECKING:
@@ -149,29 +149,6 @@ def test_loop_goes_on_while_the_lock_is_awaited(file_place: FilePlace) -> None:
     file_place.run(body)
 
 
-class _Limited:
-    """The place's database with a pragma on the writer's connection that makes it fail."""
-
-    def __init__(self, database: Database, place: FilePlace, pragma: str) -> None:
-        self._database = database
-        self._place = place
-        self._pragma = pragma
-
-    def writer(self) -> SqliteSession:
-        """The failing session."""
-        connection = connect_file(self._place.path, 0)
-        connection.execute(self._pragma)
-        return SqliteSession(connection, self._place.clock)
-
-    def reader(self) -> object:
-        """As it was."""
-        return self._database.reader()
-
-    def close(self) -> None:
-        """As it was."""
-        self._database.close()
-
-
 @pytest.mark.parametrize("kind", [ThreadRunner, InlineRunner])
 @pytest.mark.parametrize(
     ("pragma", "words"),
@@ -196,7 +173,12 @@ def test_failing_disk_is_lost_for_good(
                 await put(journal, lambda tx: tx.set_stamp(8))
         assert (await get(journal, lambda reads: reads.leg(LEG))).version == 1
 
-    file_place.run(body, runner=lambda database: kind(_Limited(database, file_place, pragma)))  # type: ignore[arg-type]  # reader() is typed loosely above
+    def failing() -> SqliteSession:
+        connection = connect_file(file_place.path, 0)
+        connection.execute(pragma)
+        return SqliteSession(connection, file_place.clock)
+
+    file_place.run(body, runner=lambda database: kind(OtherWriter(database, failing)))
 
     async def reopened(journal: SqlJournal) -> None:
         assert await add_one(journal) == 1
