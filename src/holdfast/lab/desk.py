@@ -66,6 +66,11 @@ class Desk:
             async with self._session().get(f"{self._url}/{path}", params=query) as answer:
                 return _read(path, answer.status, await answer.read())
 
+    async def delete(self, path: str) -> dict[str, Any]:
+        """Take something away."""
+        async with self._session().delete(f"{self._url}/{path}") as answer:
+            return _read(path, answer.status, await answer.read())
+
     def _session(self) -> aiohttp.ClientSession:
         if self._http is None:
             raise Unclassified("the desk was not opened")

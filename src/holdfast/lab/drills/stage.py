@@ -1,0 +1,308 @@
+"""One account at the simulator, one data folder, and the victims that run on it, one after the other.
+
+The simulator is a process of its own and is never killed. The bus is the victim's own embedded server, which dies
+with it, or another one that stays. A keeper starts a new victim whenever one died.
+
+Invariants: a victim that ends by anything but the drill's own SIGKILL is a finding; a lease that a dead victim left is
+freed at once as if its time had passed (its holder is dead for certain), unless the drill lets the time pass.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import os
+import secrets
+import signal
+import sqlite3
+from dataclasses import dataclass, field
+from enum import Enum
+from typing import TYPE_CHECKING, Any
+
+from holdfast.bus.connection import BusConnection, Command, checked
+from holdfast.bus.embedded import EmbeddedServer
+from holdfast.domain.errors import BusUnavailable, CannotStart, Unclassified
+from holdfast.lab.children import Child, child
+from holdfast.lab.desk import Desk
+from holdfast.lab.drills.effects import Shot, aim, read_trace
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator
+    from pathlib import Path
+
+    from holdfast.lab.drills.effects import Reached
+
+ACCOUNT = "main"
+"""What our settings call it; the simulator knows it by the stage's own name."""
+PREFIX = "quantum"
+VICTIM = "holdfast.lab.drills.victim"
+INVENTED_SYMBOLS = 8
+STARTS_MAX = 2_000
+"""Victims of one stage: more is a loop of its own making."""
+FREED = "UPDATE lease SET expires_ms = 0 WHERE account = ?"
+
+
+class BusKind(Enum):
+    """Whose the bus is."""
+
+    EMBEDDED = "embedded"
+    """The victim's own: it dies with it, and comes back from its append-only file."""
+    EXTERNAL = "external"
+    """One that nobody kills."""
+
+
+class LeaseWait(Enum):
+    """What becomes of a dead victim's lease."""
+
+    FREED = "freed"
+    RUNS_OUT = "runs_out"
+
+
+LIMITS = """
+plan_age_ms_max = 120000
+recv_window_ms = 600
+unknown_margin_ms = 200
+settle_ms_max = 400
+evidence_ms_max = 1500
+view_interval_ms = 500
+close_backoff_ms = 200
+"""
+"""Shorter than in life where life only waits, so that a drill of many deaths takes minutes."""
+
+
+@dataclass(frozen=True, slots=True)
+class Exchange:
+    """A running simulator."""
+
+    child: Child
+    base_url: str
+    admin_url: str
+
+
+@contextlib.asynccontextmanager
+async def exchange(folder: Path, seed: int, extra: tuple[str, ...] = ()) -> AsyncIterator[Exchange]:
+    """Run a simulator until the end of the block."""
+    folder.mkdir(parents=True, exist_ok=True)  # noqa: ASYNC240 - once, before anything runs
+    options = ("--symbols", str(INVENTED_SYMBOLS), "--limits", "1000", "--seed", str(seed), *extra)
+    async with child("sim", ("sim", "--json", "--port", "0", *options), folder) as process:
+        yield Exchange(process, process.said["base_url"], process.said["admin_url"])
+
+
+@dataclass(slots=True)
+class Stage:
+    """See the module."""
+
+    folder: Path
+    desk: Desk
+    name: str
+    """The account's name at the simulator."""
+    symbols: tuple[str, ...]
+    secrets: dict[str, str]
+    server: EmbeddedServer | None
+    """The bus that stays; None with the victim's own."""
+    services: tuple[str, ...] = ()
+    wrapper: tuple[str, ...] = ()
+    lease_wait: LeaseWait = LeaseWait.FREED
+    kills: int = 0
+    starts: int = 0
+    findings: list[str] = field(default_factory=list)
+    """Ends that nobody asked for."""
+    shots: list[Shot] = field(default_factory=list)
+    """For the victims to come, the next one first."""
+    _victim: Child | None = None
+    _stopping: bool = False
+    _connection: tuple[str, BusConnection] | None = None
+    _up: asyncio.Event = field(default_factory=asyncio.Event)
+
+    # --- victims ----------------------------------------------------------------------------------------
+
+    @contextlib.asynccontextmanager
+    async def kept_alive(self) -> AsyncIterator[None]:
+        """Keep a victim running until the end of the block; the last one is ended in order."""
+        keeper = asyncio.create_task(self._keep(), name="keeper")
+        try:
+            yield
+        finally:
+            keeper.cancel()
+            await asyncio.gather(keeper, return_exceptions=True)
+            if not keeper.cancelled() and (error := keeper.exception()) is not None:
+                raise error
+
+    async def _keep(self) -> None:
+        while True:
+            self.starts += 1
+            if self.starts > STARTS_MAX:
+                raise Unclassified(f"{STARTS_MAX} victims on one stage")
+            aim(self.folder, self.shots.pop(0) if self.shots else None)
+            await self._live()
+            if self.lease_wait is LeaseWait.FREED:
+                self.free_leases()
+
+    async def _live(self) -> None:
+        """One victim, from its start to its end."""
+        arguments = (str(self.settings_path), str(self.folder), *self.services)
+        deaths = self.deaths()
+        try:
+            async with child(f"victim-{self.starts}", arguments, self.folder, self.secrets, VICTIM) as victim:
+                self._victim = victim
+                self._up.set()
+                try:
+                    await victim.process.wait()
+                finally:
+                    self._up.clear()
+                    self._victim = None
+        except CannotStart as error:
+            if self.deaths() == deaths:
+                self.findings.append(f"a victim did not start: {error}")
+                raise Unclassified(f"a victim did not start: {error}") from error
+            self.kills += 1
+            return
+        if victim.process.returncode == -signal.SIGKILL:
+            self.kills += 1
+            return
+        was_stopping, self._stopping = self._stopping, False
+        if was_stopping and victim.process.returncode == 0:
+            return
+        self.findings.append(f"a victim ended by itself ({victim.process.returncode}): {victim.log_tail()}")
+
+    def shoot(self, shot: Shot) -> None:
+        """Aim at the victim that runs now."""
+        aim(self.folder, shot)
+        if self._victim is not None:
+            os.kill(self._victim.pid, signal.SIGUSR1)
+
+    def hold_fire(self) -> None:
+        """Let the victim that runs now live."""
+        aim(self.folder, None)
+        if self._victim is not None:
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(self._victim.pid, signal.SIGUSR1)
+
+    def kill(self) -> None:
+        """Kill the victim that runs now, wherever it is."""
+        if self._victim is not None:
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(self._victim.pid, signal.SIGKILL)
+
+    def stop(self) -> None:
+        """End the victim that runs now in order; the next one starts at once."""
+        if self._victim is not None:
+            self._stopping = True
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(self._victim.pid, signal.SIGTERM)
+
+    async def up(self) -> None:
+        """Wait until a victim runs."""
+        await self._up.wait()
+
+    def deaths(self) -> int:
+        """How many victims died of the effect they were aimed at."""
+        return sum(each.is_death for each in read_trace(self.folder))
+
+    def trace(self) -> tuple[Reached, ...]:
+        """What all victims of this stage reached."""
+        return read_trace(self.folder)
+
+    # --- journal and bus, from outside ------------------------------------------------------------------
+
+    @property
+    def settings_path(self) -> Path:
+        """The victims' settings."""
+        return self.folder / "holdfast.toml"
+
+    @property
+    def journal_path(self) -> Path:
+        """The journal's file."""
+        return self.folder / "data" / "journal.sqlite"
+
+    def free_leases(self) -> None:
+        """Let the leases of dead victims have run out."""
+        if self.journal_path.exists():
+            with contextlib.closing(sqlite3.connect(self.journal_path, timeout=5)) as journal, journal:
+                if journal.execute("SELECT 1 FROM sqlite_master WHERE name = 'lease'").fetchone():
+                    journal.execute(FREED, (ACCOUNT,))
+
+    def rows(self, query: str, *values: object) -> list[dict[str, Any]]:
+        """Rows of the journal's file, read by a connection that writes nothing; [] before there is a journal."""
+        if not self.journal_path.exists():
+            return []
+        with contextlib.closing(sqlite3.connect(f"file:{self.journal_path}?mode=ro", uri=True, timeout=5)) as journal:
+            journal.row_factory = sqlite3.Row
+            try:
+                return [dict(row) for row in journal.execute(query, values)]
+            except sqlite3.OperationalError as error:
+                if "no such table" in str(error):
+                    return []
+                raise
+
+    async def bus(self, *command: bytes | str | int, wait_ms: int = 0) -> Any:
+        """One command on the bus. Raises BusUnavailable; whether it was executed is unknown then."""
+        connection = self._connected()
+        call: Command = command
+        (reply,) = await connection.call(call, wait_ms=wait_ms)
+        return checked(reply)
+
+    def _connected(self) -> BusConnection:
+        url = self._bus_url()
+        if self._connection is None or self._connection[0] != url:
+            self._connection = (url, BusConnection(url, "drill"))
+        return self._connection[1]
+
+    def _bus_url(self) -> str:
+        if self.server is not None:
+            return self.server.url
+        try:
+            return (self.folder / "data" / "bus.url").read_text().strip()
+        except OSError:
+            raise BusUnavailable("there is no bus now") from None
+
+    async def close(self) -> None:
+        """End the driver's own connection."""
+        if self._connection is not None:
+            with contextlib.suppress(BusUnavailable):
+                await self._connection[1].close()
+
+
+@contextlib.asynccontextmanager
+async def stage(venue: Exchange, folder: Path, kind: BusKind, limits: str = LIMITS) -> AsyncIterator[Stage]:
+    """Open a new account at the simulator and a new data folder for it."""
+    folder.mkdir(parents=True)  # noqa: ASYNC240 - once, before anything runs
+    name = f"acct{secrets.token_hex(4)}"
+    symbols = ("BTCUSDT", "ETHUSDT", *(f"SYM{n:03d}USDT" for n in range(1, INVENTED_SYMBOLS + 1)))
+    keys = {"DRILL_KEY": f"key-{name}", "DRILL_SECRET": f"secret-{name}"}
+    async with contextlib.AsyncExitStack() as stack:
+        desk = await stack.enter_async_context(Desk(venue.admin_url, name))
+        owned = {"key": keys["DRILL_KEY"], "secret": keys["DRILL_SECRET"]}
+        await desk.post("accounts", name=name, keys=[owned])
+        server = None
+        bus = 'data_dir = "data"'
+        if kind is BusKind.EXTERNAL:
+            server = await stack.enter_async_context(EmbeddedServer(folder / "bus"))
+            keys["DRILL_BUS"], address = _password_and_address(server.url)
+            bus += f'\nurl = "{address}"\npassword_env = "DRILL_BUS"'
+        made = Stage(folder, desk, name, symbols, keys, server)
+        made.settings_path.write_text(_settings(venue, symbols, bus, limits))
+        stack.push_async_callback(made.close)
+        yield made
+
+
+def _password_and_address(url: str) -> tuple[str, str]:
+    before, _, host = url.partition("@")
+    return before.rpartition(":")[2], f"redis://{host}"
+
+
+def _settings(venue: Exchange, symbols: tuple[str, ...], bus: str, limits: str) -> str:
+    listed = ", ".join(f'"{symbol}"' for symbol in symbols)
+    return f"""[bus]
+{bus}
+prefix = "{PREFIX}"
+[venue]
+rest_url = "{venue.base_url}"
+[accounts.{ACCOUNT}]
+symbols = [{listed}]
+read_key_env = "DRILL_KEY"
+read_secret_env = "DRILL_SECRET"
+{limits}
+[log]
+format = "console"
+"""

@@ -1,0 +1,304 @@
+"""The script that runs while victims die: lanes of steps, each on symbols of its own, all at once.
+
+    | lane     | what happens on it                                                                          |
+    |----------|---------------------------------------------------------------------------------------------|
+    | book     | open, the same plan again, its id with other content, a partial close, a foreign trade on   |
+    |          | top of an own position, close                                                               |
+    | person   | open short, a foreign trade against it (deficit), adopt; a hold set on the bus, release;    |
+    |          | an operator's close                                                                         |
+    | short    | a foreign short from flat; rubbish on the stream; a reduction that the exchange forces      |
+    | long     | a foreign long from flat, a plan during the hold, a forged close                            |
+    | many     | opens and closes on three symbols at once; an operator's hold and release                   |
+
+Invariant: every step waits for its own end across deaths and asks for nothing that a person or a strategy would not;
+what can't come to its end in time is Stuck, and a finding. Plans that are refused because the moment was bad (a stamp
+that is old, a fill not agreed yet) are asked again under a new id, as a strategy would.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import secrets
+from dataclasses import dataclass
+from decimal import Decimal
+from typing import TYPE_CHECKING
+
+from holdfast.clock import SystemClock
+from holdfast.domain.entry import Entry, EntryKind
+from holdfast.domain.errors import BusUnavailable, Unavailable
+from holdfast.domain.names import AccountId, Symbol
+from holdfast.domain.operator import OperatorRequest, RequestKind, RequestState
+from holdfast.journal import InlineRunner
+from holdfast.journal.opening import FileDatabase
+from holdfast.journal.store import SqlJournal
+from holdfast.lab.drills.record import Record, Resend, Stuck
+from holdfast.lab.drills.stage import ACCOUNT, PREFIX
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable
+
+    from holdfast.ports.journal import Tx
+
+    Lane = Callable[["Traffic"], Awaitable[None]]
+
+TRIES_MAX = 12
+TRY_AGAIN_S = 0.15
+PASSING = frozenset(
+    {
+        *("stamp_stale", "not_agreed", "no_baseline", "input_stale", "order_pending", "hold_active", "bus_hold"),
+        *("bus_unreadable", "journal_busy", "close_other_order_live", "not_accepted", "venue_unavailable"),
+        *("rate_limited", "notional_above_max", "symbol_not_trading", "queue_full", "nothing_to_close"),
+    }
+)
+"""Refusals of a moment: the same wish may pass a little later."""
+OPEN_HOLDS = "SELECT hold_id, reason, owner, step_kind FROM hold WHERE symbol = ? AND released_ms IS NULL"
+LIVE_ORDERS = "SELECT client_order_id, state FROM orders WHERE symbol = ? AND settled = 0"
+LEDGER = "SELECT amt, version, agreed_version FROM leg WHERE symbol = ?"
+
+
+@dataclass(slots=True)
+class Traffic:
+    """One run of the script on one stage."""
+
+    record: Record
+    number: int
+
+    # --- the lanes --------------------------------------------------------------------------------------
+
+    async def run(self, lanes: tuple[Lane, ...] | None = None) -> list[str]:
+        """Run the lanes at once, once the account has its baseline; what got stuck."""
+        await self.record.until(self._has_baseline, "the account has a baseline")
+        ended = await asyncio.gather(*(lane(self) for lane in lanes or LANES), return_exceptions=True)
+        stuck = []
+        for error in ended:
+            if isinstance(error, Stuck):
+                stuck.append(f"stuck: {error}")
+            elif error is not None:
+                raise error
+        return stuck
+
+    async def _has_baseline(self) -> bool:
+        return bool(self.record.rows("SELECT 1 FROM account WHERE baseline_ms IS NOT NULL"))
+
+    async def book(self) -> None:
+        """Own plans, and a foreign trade on top of an own position."""
+        symbol = "BTCUSDT"
+        done = await self.trade(symbol, "BUY", "0.004")
+        if done:
+            await self.record.plan(done, symbol, "BUY", "0.004")
+            await self.record.plan(done, symbol, "BUY", "0.005")
+        await self.trade(symbol, "SELL", "0.002", reduceOnly="true")
+        await self.foreign(symbol, "BUY", "0.003")
+        await self.flatten(symbol)
+
+    async def person(self) -> None:
+        """What only a person ends."""
+        symbol = "ETHUSDT"
+        await self.trade(symbol, "SELL", "0.050")
+        await self.record.stage.desk.trade(symbol, "BUY", "0.020")
+
+        await self.record.until(lambda: self.waits_for_person(symbol), f"a deficit on {symbol} waits for a person")
+        while not await self.is_settled(symbol):
+            await self.ask(RequestKind.ADOPT, symbol)
+            with contextlib.suppress(Stuck):
+                await self.record.until(lambda: self.is_settled(symbol), "adopted", 2.0)
+        await self.bus_hold(symbol)
+        await self.operator_close(symbol)
+
+    async def bus_hold(self, symbol: str) -> None:
+        """A hold that somebody sets on the bus by hand."""
+        key = f"{PREFIX}:reconcile:hold:{symbol}"
+
+        async def is_set() -> bool:
+            try:
+                await self.record.stage.bus("SET", key, "by hand")
+            except BusUnavailable:
+                return False
+            return True
+
+        await self.record.until(is_set, "the bus takes a hold")
+        await self.record.plan(self._name(symbol), symbol, "SELL", "0.010")
+
+        async def imported() -> bool:
+            return any(row["owner"] == "operator" for row in self.record.rows(OPEN_HOLDS, symbol))
+
+        await self.record.until(imported, f"the hold on the bus is imported for {symbol}")
+        await self.release(symbol)
+
+    async def operator_close(self, symbol: str) -> None:
+        """A person closes all of it."""
+        for _ in range(TRIES_MAX):
+            if Decimal(await self.record.stage.desk.position(symbol)) == 0:
+                break
+            await self.ask(RequestKind.CLOSE, symbol)
+            await self.settled(symbol)
+        else:
+            raise Stuck(f"{symbol} is not flat after {TRIES_MAX} operator's closes")
+
+    async def short(self) -> None:
+        """A foreign short; rubbish; a reduction that the exchange forces."""
+        symbol = "SYM001USDT"
+        await self.foreign(symbol, "SELL", "3.00")
+        await self.record.raw(plan_id=f"rubbish-{self.number}", symbol=symbol)
+        if await self.trade(symbol, "BUY", "4.00"):
+            await self.record.stage.desk.post("adl", account=self.record.stage.name, symbol=symbol, qty="1.00")
+            await self.acknowledged(symbol)
+        await self.flatten(symbol)
+
+    async def acknowledged(self, symbol: str) -> None:
+        """A person acknowledges what waits for one, until nothing does."""
+        for _ in range(TRIES_MAX):
+            with contextlib.suppress(Stuck):
+                await self.record.until(lambda: self.waits_for_person(symbol), "waits for a person", 3.0)
+                await self.ask(RequestKind.RELEASE, symbol)
+            if await self.is_settled(symbol):
+                return
+        raise Stuck(f"{symbol} is held after {TRIES_MAX} acknowledgements")
+
+    async def waits_for_person(self, symbol: str) -> bool:
+        """Tell whether a hold waits for a person, or none stands any more."""
+        holds = self.record.rows(OPEN_HOLDS, symbol)
+        return any(row["step_kind"] == "operator" for row in holds) or await self.is_settled(symbol)
+
+    async def long(self) -> None:
+        """A foreign long; a plan while it is held; a forged close."""
+        symbol = "SYM002USDT"
+        await self.record.stage.desk.trade(symbol, "BUY", "5.00")
+        await self.record.plan(self._name(symbol), symbol, "BUY", "1.00")
+        await self.record.raw(
+            plan_id=f"forged-{self.number}",
+            symbol=symbol,
+            decision="RECONCILE_CLOSE",
+            side="close",
+            qty="5.00",
+            type="MARKET",
+            reduceOnly="true",
+            reason="drift_detected:forged",
+            hold_id="hold-forged",
+            exchange_amt="5.00",
+            ledger_amt="0",
+            expires=str(SystemClock().now_ms() + 60_000),
+            timestamp=str(SystemClock().now_ms()),
+        )
+        await self.settled(symbol)
+        await self.flatten(symbol)
+
+    async def many(self) -> None:
+        """Three symbols at once; an operator's hold."""
+        symbols = ("SYM003USDT", "SYM004USDT", "SYM005USDT")
+        await asyncio.gather(*(self.trade(symbol, "BUY", "2.00") for symbol in symbols))
+        await self.ask(RequestKind.HOLD, symbols[0])
+        await self.release(symbols[0])
+        await asyncio.gather(*(self.flatten(symbol) for symbol in symbols))
+
+    # --- steps ------------------------------------------------------------------------------------------
+
+    def _name(self, symbol: str) -> str:
+        return f"r{self.number}-{symbol.lower()}-{len(self.record.taken)}-{self.record.deliveries}"
+
+    async def trade(self, symbol: str, side: str, qty: str, **more: str) -> str:
+        """Trade by a plan, again under a new id while the moment is bad; the plan's id, "" if it never passed."""
+        for _ in range(TRIES_MAX):
+            name = self._name(symbol)
+            result = await self.record.plan(name, symbol, side, qty, **more)
+            if result["executed"] == "true":
+                await self.settled(symbol)
+                return name
+            if result["error"] not in PASSING:
+                return ""
+            await asyncio.sleep(TRY_AGAIN_S)
+        return ""
+
+    async def flatten(self, symbol: str) -> None:
+        """Close what the strategy holds."""
+        for _ in range(TRIES_MAX):
+            await self.settled(symbol)
+            held = Decimal(await self.record.stage.desk.position(symbol))
+            if held == 0:
+                return
+            await self.trade(symbol, "close", str(abs(held)), reduceOnly="true")
+        raise Stuck(f"{symbol} is not flat after {TRIES_MAX} closes")
+
+    async def foreign(self, symbol: str, side: str, qty: str) -> None:
+        """Somebody trades by hand; wait until the difference is gone."""
+        await self.record.stage.desk.trade(symbol, side, qty)
+        await self.settled(symbol)
+
+    async def settled(self, symbol: str) -> None:
+        """Wait until ledger and exchange agree on a symbol, nothing is under way, and no hold stands."""
+        await self.record.until(lambda: self.is_settled(symbol), f"{symbol} settles")
+
+    async def is_settled(self, symbol: str) -> bool:
+        """Tell whether ledger and exchange agree, nothing is under way but resting orders, and no hold stands."""
+        if self.record.rows(OPEN_HOLDS, symbol):
+            return False
+        if any(row["state"] != "open" for row in self.record.rows(LIVE_ORDERS, symbol)):
+            return False
+        legs = self.record.rows(LEDGER, symbol)
+        held = Decimal(await self.record.stage.desk.position(symbol))
+        if not legs:
+            return held == 0
+        agreed = all(row["agreed_version"] == row["version"] for row in legs)
+        return agreed and sum(Decimal(row["amt"]) for row in legs) == held
+
+    async def release(self, symbol: str) -> None:
+        """A person ends an operator's hold."""
+
+        async def is_free() -> bool:
+            return not any(row["owner"] == "operator" for row in self.record.rows(OPEN_HOLDS, symbol))
+
+        for _ in range(TRIES_MAX):
+            await self.ask(RequestKind.RELEASE, symbol)
+            with contextlib.suppress(Stuck):
+                await self.record.until(is_free, "released", 1.0)
+                return
+        raise Stuck(f"the operator's hold on {symbol} is not released after {TRIES_MAX} requests")
+
+    async def ask(self, kind: RequestKind, symbol: str) -> str:
+        """Journal a person's request and wait for its end; what came of it."""
+        request_id = f"{kind.value}-{self.number}-{symbol.lower()}-{secrets.token_hex(4)}"
+        await self._journal(kind, symbol, request_id)
+        query = "SELECT state, outcome FROM request WHERE request_id = ?"
+
+        async def has_ended() -> bool:
+            return any(row["state"] != "open" for row in self.record.rows(query, request_id))
+
+        await self.record.until(has_ended, f"request {request_id} ends")
+        return str(self.record.rows(query, request_id)[0]["outcome"])
+
+    async def _journal(self, kind: RequestKind, symbol: str, request_id: str) -> None:
+        request = OperatorRequest(
+            request_id=request_id,
+            account=AccountId(ACCOUNT),
+            kind=kind,
+            symbol=Symbol(symbol),
+            position_side=None,
+            hold_id=None,
+            qty="",
+            name="drill",
+            reason="the drill asks",
+            created_ms=SystemClock().now_ms(),
+            state=RequestState.OPEN,
+            outcome="",
+        )
+
+        def write(tx: Tx, _choice: None, _facts: None) -> None:
+            tx.put_request(request)
+            tx.append(Entry(EntryKind.REQUESTED, request.account, request.symbol, body={"request_id": request_id}))
+
+        async def written() -> bool:
+            journal = SqlJournal(InlineRunner(FileDatabase(self.record.stage.journal_path, SystemClock())))
+            try:
+                await journal.transact(request.account, None, read=lambda _: None, decide=lambda _: None, write=write)
+            except Unavailable:
+                return False
+            finally:
+                await journal.close()
+            return True
+
+        await self.record.until(written, f"request {request_id} is journaled")
+
+
+LANES: tuple[Lane, ...] = (Traffic.book, Traffic.person, Traffic.short, Traffic.long, Traffic.many)
+__all__ = ["LANES", "Resend", "Traffic"]
