@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING
 
 from holdfast.domain.amounts import ZERO, format_amount, sign_of
 from holdfast.domain.reasons import Reason
-from holdfast.domain.sides import PositionSide, TradingState
+from holdfast.domain.sides import Leg, PositionMode, PositionSide, TradingState
 from holdfast.ports.bus import StateCopy
 from holdfast.services.halting import mark_of
 
@@ -33,12 +33,13 @@ if TYPE_CHECKING:
     from holdfast.domain.names import Symbol, VenueOrderId
     from holdfast.domain.permit import Permit, Refusal
     from holdfast.domain.plan import Plan
-    from holdfast.domain.sides import Leg
     from holdfast.ports.journal import AccountState, Reads
     from holdfast.services.context import Context
     from holdfast.services.picture import Picture
 
 PERMIT_TTL_MS = 60_000
+FULL_MS = 500
+"""How often all symbols are built, changed or not."""
 FRESH_FACTOR = 3
 """Copies that say "fresh" live this many times the age at which a stamp denies."""
 HELD_AGAIN_MS = 500
@@ -65,6 +66,7 @@ class Copies:
         self._picture = picture
         self._written: dict[str, tuple[StateCopy, int]] = {}
         self._held: dict[str, str] = {}
+        self._full_ns = 0
         self._last_orders: dict[Leg, tuple[tuple[int, int], VenueOrderId | None]] = {}
 
     def forget(self) -> None:
@@ -72,11 +74,14 @@ class Copies:
         self._written.clear()
 
     async def changed(self, symbols: Iterable[Symbol]) -> tuple[StateCopy, ...]:
-        """The copies of these symbols that differ from what was written, and those about to expire.
+        """The copies of these symbols that differ from what was written.
 
-        After `forget` every symbol of the account is built.
+        After `forget`, and every `FULL_MS`, every symbol of the account is built: what is about to expire is renewed.
         """
-        wanted = None if not self._written else frozenset(symbols) | self._context.limits.symbols
+        now_ns = self._context.clock.monotonic_ns()
+        wanted: frozenset[Symbol] | None = frozenset(symbols)
+        if not self._written or now_ns - self._full_ns > FULL_MS * 1_000_000:
+            wanted, self._full_ns = None, now_ns
         account = self._context.account
         state, found, now_ms = await self._context.journal.query(account, lambda reads: self._read(reads, wanted))
         copies = [copy for each in found for copy in self._build(each, state, now_ms)]
@@ -85,13 +90,13 @@ class Copies:
 
     def _read(self, reads: Reads, wanted: frozenset[Symbol] | None) -> tuple[AccountState, list[_Symbol], int]:
         legs: dict[Symbol, list[LedgerState]] = {}
-        for state in reads.legs():
-            if wanted is None or state.leg.symbol in wanted:
-                legs.setdefault(state.leg.symbol, []).append(state)
+        for state in reads.legs() if wanted is None else self._legs_of(reads, wanted):
+            legs.setdefault(state.leg.symbol, []).append(state)
         holds: dict[Symbol, list[Hold]] = {}
         for hold in reads.open_holds(None):
-            holds.setdefault(hold.leg.symbol, []).append(hold)
-            legs.setdefault(hold.leg.symbol, [])
+            if wanted is None or hold.leg.symbol in wanted:
+                holds.setdefault(hold.leg.symbol, []).append(hold)
+                legs.setdefault(hold.leg.symbol, [])
         busy = {order.leg.symbol for order in reads.live_orders(None) if order.state.blocks_symbol}
         found = [
             _Symbol(
@@ -104,6 +109,12 @@ class Copies:
             for symbol in sorted(legs)
         ]
         return reads.account(), found, reads.now_ms()
+
+    def _legs_of(self, reads: Reads, symbols: frozenset[Symbol]) -> Iterable[LedgerState]:
+        """The legs of a few symbols, read one by one: a hold must not wait for hundreds of others."""
+        is_hedge = reads.account().position_mode is PositionMode.HEDGE
+        sides = (PositionSide.LONG, PositionSide.SHORT) if is_hedge else (PositionSide.BOTH,)
+        return [reads.leg(Leg(self._context.account, symbol, side)) for symbol in sorted(symbols) for side in sides]
 
     def _last_order(self, reads: Reads, leg: LedgerState) -> VenueOrderId | None:
         """Asked of the journal only after a fill: the copies of every symbol are built several times a second."""
