@@ -195,9 +195,12 @@ def descendants(pid: int) -> set[int]:
 
 
 @pytest.mark.parametrize(("number", "status"), [(signal.SIGINT, 130), (signal.SIGTERM, 130), (signal.SIGKILL, -9)])
-def test_whatever_ends_the_demo_ends_its_children(number: signal.Signals, status: int) -> None:
+def test_whatever_ends_the_demo_ends_its_children(number: signal.Signals, status: int, tmp_path: Path) -> None:
     """Interrupted in the middle of its story it takes simulator, services and Valkey with it."""
-    process = subprocess.Popen([*COMMAND, "--scenario", "flip"], stdout=subprocess.PIPE, text=True)  # noqa: S603 - our own words
+    environment = {**os.environ, "TMPDIR": str(tmp_path)}  # after SIGKILL nobody is left to take the folder away
+    process = subprocess.Popen(  # noqa: S603 - our own words
+        [*COMMAND, "--scenario", "flip"], env=environment, stdout=subprocess.PIPE, text=True
+    )
     if process.stdout is None:
         raise RuntimeError("no pipe")
     with contextlib.ExitStack() as stack:

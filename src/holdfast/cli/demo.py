@@ -1,6 +1,6 @@
 """`holdfast demo`: one drift, played on the real programs and judged at the exchange and on the bus.
 
-Exit status: 0 if every promise of the scenario was kept; 1 if one was broken (each is named on standard error); 2 for
+Exit status: 0 if every promise of the scenario was kept; 1 if one was broken (each is named, with --json on standard error); 2 for
 a scenario that does not exist or parts that did not start; 130 after Ctrl-C; for parts that fail meanwhile see
 `exit_status`.
 """
@@ -42,16 +42,20 @@ def demo(
         raise typer.Exit(CANNOT_START)
     report = _play(chosen, as_json=json)
     if json:
-        import msgspec  # noqa: PLC0415 - as above
+        _print_json(report)
+    if not report.is_kept:
+        raise typer.Exit(BROKEN)
 
-        sys.stdout.write(msgspec.json.encode(report.to_json()).decode() + "\n")
-        sys.stdout.flush()
+
+def _print_json(report: "Report") -> None:
+    import msgspec  # noqa: PLC0415 - heavy: loaded for this command only
+
+    sys.stdout.write(msgspec.json.encode(report.to_json()).decode() + "\n")
+    sys.stdout.flush()
     for promise in report.broken:
         sys.stderr.write(f"broken promise: {promise.name}: {promise.seen}\n")
     if report.facts.unseen:
         sys.stderr.write(f"waited in vain for: {report.facts.unseen}\n")
-    if not report.is_kept:
-        raise typer.Exit(BROKEN)
 
 
 def _play(chosen: "Scenario", *, as_json: bool) -> "Report":

@@ -66,7 +66,7 @@ class Play:
     async def run(self) -> Facts:
         """Play it to its end; what was seen. Raises CannotStart if the strategy could not trade before any drift."""
         try:
-            await self._watch.until("ALLOW", lambda: self._watch.permit(SYMBOL), lambda p: p == "ALLOW", READY_S_MAX)
+            await self._allowed(READY_S_MAX)
             await self._strategy.build(self._scenario.ledger)
             await self._settled(self._scenario.ledger)
         except TimeoutError as unseen:
@@ -199,9 +199,7 @@ class Play:
         )
         self._facts = replace(self._facts, released_ns=at_ns)
         self._tell("hold_released", at_ns, "HOLD released by itself", hold_id=event.fields["hold_id"])
-        _, at_ns = await self._watch.until(
-            "P3.3 back to ALLOW", lambda: self._watch.permit(SYMBOL), lambda permit: permit == "ALLOW", STEP_S_MAX
-        )
+        at_ns = await self._allowed(STEP_S_MAX)
         self._facts = replace(self._facts, allow_ns=at_ns)
         self._tell("permit_allow", at_ns, "P3.3 back to ALLOW")
 
@@ -269,6 +267,13 @@ class Play:
             self._tell("position_reduced", at_ns, f"position {format_amount(amount)}", position=format_amount(amount))
         else:
             self._tell("position_flat", at_ns, "position flat", position="0")
+
+    async def _allowed(self, s_max: float) -> int:
+        """Wait until P3.3 says ALLOW; when that was read. Raises TimeoutError."""
+        _, at_ns = await self._watch.until(
+            "P3.3 to say ALLOW", lambda: self._watch.permit(SYMBOL), lambda permit: permit == "ALLOW", s_max
+        )
+        return at_ns
 
     async def _orders(self) -> tuple[OrderSeen, ...]:
         return tuple(order_seen(row) for row in await self._stage.desk.orders())
