@@ -1,8 +1,8 @@
 """`holdfast demo`: one drift, played on the real programs and judged at the exchange and on the bus.
 
-Exit status: 0 if every promise of the scenario was kept; 1 if one was broken (each is named, with --json on standard error); 2 for
-a scenario that does not exist or parts that did not start; 130 after Ctrl-C; for parts that fail meanwhile see
-`exit_status`.
+Exit status: 0 if every promise of the scenario was kept; 1 if one was broken (each is named, with --json on standard
+error); 2 for a scenario that does not exist or parts that did not start; 130 after Ctrl-C; for a part that fails
+meanwhile see `exit_status`.
 """
 
 import sys

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 
 from holdfast.domain.amounts import format_amount
 from holdfast.domain.errors import CannotStart
-from holdfast.lab.demo.facts import Event, EventField, Facts, HoldSeen, OrderSeen, PlanSeen
+from holdfast.lab.demo.facts import AlertSeen, Event, EventField, Facts, HoldSeen, OrderSeen, PlanSeen
 from holdfast.lab.demo.reading import body_of, is_close, order_seen, result_seen
 from holdfast.lab.demo.scenarios import SYMBOL, WARM_UP_QTY, Ending
 from holdfast.lab.demo.watch import Stream
@@ -224,7 +224,7 @@ class Play:
         self._facts = replace(self._facts, refused_again=again)
         self._tell_plan("plan_still_refused", again, "the strategy's plan, still")
 
-    async def _first_alert(self) -> Any:
+    async def _first_alert(self) -> AlertSeen:
         try:
             alert = await self._stage.webhook.first(OPERATOR_S_MAX)
         except TimeoutError:
