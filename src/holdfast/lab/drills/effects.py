@@ -43,11 +43,20 @@ class Moment(Enum):
 
 
 class Shot(msgspec.Struct, frozen=True):
-    """When to die: at the `count`-th time that `name` is reached on this side; any effect counts if `name` is ""."""
+    """When to die: at the `count`-th time that `name` is reached on this side.
+
+    A name that ends in `*` stands for all that begin so; "" for any effect.
+    """
 
     name: str
     moment: Moment
     count: int = 1
+
+    def fits(self, moment: Moment, name: str) -> bool:
+        """Tell whether this is an effect that it waits for."""
+        if moment is not self.moment:
+            return False
+        return name.startswith(self.name[:-1]) if self.name.endswith("*") else self.name in {"", name}
 
     def __str__(self) -> str:
         return f"{self.moment.value} {self.name or 'any effect'} #{self.count}"
@@ -88,7 +97,7 @@ class Effects:
         """Note the effect; die if it is the one."""
         shot = self._shot
         line = f"{moment.value}\t{name}\n"
-        if shot is not None and shot.moment is moment and shot.name in {"", name}:
+        if shot is not None and shot.fits(moment, name):
             self._left -= 1
             if self._left <= 0:
                 os.write(self._trace_fd, (line + f"killed\t{moment.value}\t{name}\n").encode())

@@ -68,7 +68,7 @@ class Traffic:
 
     async def run(self, lanes: tuple[Lane, ...] | None = None) -> list[str]:
         """Run the lanes at once, once the account has its baseline; what got stuck."""
-        await self.record.until(self._has_baseline, "the account has a baseline")
+        await self.record.until(self.has_baseline, "the account has a baseline")
         ended = await asyncio.gather(*(lane(self) for lane in lanes or LANES), return_exceptions=True)
         stuck = []
         for error in ended:
@@ -78,7 +78,8 @@ class Traffic:
                 raise error
         return stuck
 
-    async def _has_baseline(self) -> bool:
+    async def has_baseline(self) -> bool:
+        """Tell whether the account has had its first complete view."""
         return bool(self.record.rows("SELECT 1 FROM account WHERE baseline_ms IS NOT NULL"))
 
     async def book(self) -> None:
