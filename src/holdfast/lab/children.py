@@ -37,6 +37,8 @@ START_S_MAX = 30.0
 """Loading the program, opening the journal and the first contact with the exchange."""
 STOP_S_MAX = 10.0
 """How long an orderly end may take before SIGKILL."""
+ENDING_S_MAX = 2.0
+"""How long a child may take to end after what it served has failed."""
 FIRST_LINE_BYTES_MAX = 64 * 1024
 LOG_SHOWN_BYTES = 1_500
 
@@ -140,13 +142,20 @@ async def _first_line(started: Child) -> dict[str, Any]:
 
 
 async def while_running(children: Sequence[Child], work: Coroutine[None, None, Answer]) -> Answer:
-    """Await `work`. Raises Unclassified if a child ends before it does; the work is cancelled then."""
+    """Await `work`. Raises Unclassified if a child ends before it does; the work is cancelled then.
+
+    Work that fails because a child is ending (its bus is gone, say) fails for the child's reason, not for its own.
+    """
     task = asyncio.ensure_future(work)
     ends = {asyncio.ensure_future(each.process.wait()): each for each in children}
     try:
         await asyncio.wait({task, *ends}, return_when=asyncio.FIRST_COMPLETED)
-        if not task.done():
-            ended = next(each for end, each in ends.items() if end.done())
+        if task.done():
+            if task.cancelled() or task.exception() is None:
+                return task.result()
+            await asyncio.wait(ends, timeout=ENDING_S_MAX, return_when=asyncio.FIRST_COMPLETED)
+        ended = next((each for end, each in ends.items() if end.done()), None)
+        if ended is not None:
             raise Unclassified(f"{ended.name} ended with status {ended.process.returncode}: {ended.log_tail()}")
         return task.result()
     finally:
