@@ -7,6 +7,7 @@ answers prove is `decide.recovery`'s to say. Late trades of own orders are booke
 
 from __future__ import annotations
 
+import asyncio
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
@@ -51,6 +52,8 @@ if TYPE_CHECKING:
 
 LOOK_EVERY_MS = 250
 """The resolver looks over all open orders at least this often."""
+ASKING_MAX = 32
+"""Orders that are asked about at the same time; the others wait for the next look."""
 ASK_WAITS_MS = (0, 50, 100, 250, 500, 1_000, 2_000, 5_000)
 """Waits before an order is asked about the first, second ... time; the last one repeats."""
 
@@ -85,6 +88,9 @@ class Resolver:
         self._cases: dict[ClientOrderId, _Case] = {}
         self._held: set[ClientOrderId] = set()
         """Orders whose long UNKNOWN was made a hold by this process."""
+        self._asking: dict[ClientOrderId, asyncio.Task[None]] = {}
+        self._broken: BaseException | None = None
+        """What nobody foresaw; raised by `run`, so that the supervisor hears of it."""
 
     async def take_over(self) -> None:
         """At a start: what an earlier process was sending is UNKNOWN now; what it only claimed was never sent."""
@@ -97,27 +103,54 @@ class Resolver:
                 await self._conclude(order, _never_sent, (), "found at a start")
 
     async def run(self) -> None:
-        """Resolve until cancelled."""
-        while True:
-            knocked = await self._knocks.take(LOOK_EVERY_MS)
-            try:
-                await self._book_late(knocked)
-                for order in await self._live():
-                    if order.client_order_id not in self._sender.in_flight:
-                        await self._ask(await self._not_sending(order))
-                        await self._hold_if_overdue(order)
-            except VenueUnavailable as error:
-                self._context.log.warning("resolving_waits", account=self._context.account, detail=str(error))
-            except JournalBusy as error:
-                self._context.log.warning("journal_busy", account=self._context.account, detail=str(error))
+        """Resolve until cancelled; raises what nobody foresaw."""
+        try:
+            while True:
+                knocked = await self._knocks.take(LOOK_EVERY_MS)
+                if self._broken is not None:
+                    raise self._broken
+                try:
+                    await self._book_late(knocked)
+                    for order in await self._live():
+                        self._start(order)
+                except JournalBusy as error:
+                    self._context.log.warning("journal_busy", account=self._context.account, detail=str(error))
+        finally:
+            for task in self._asking.values():
+                task.cancel()
+
+    def _start(self, order: Order) -> None:
+        """Look into an order beside all others: a venue that does not answer about one must not delay the next."""
+        name = order.client_order_id
+        if name in self._sender.in_flight or name in self._asking or len(self._asking) >= ASKING_MAX:
+            return
+        task = asyncio.create_task(self._look_into(order), name=f"resolve {name}")
+        self._asking[name] = task
+        task.add_done_callback(lambda ended: self._looked_into(name, ended))
+
+    async def _look_into(self, order: Order) -> None:
+        await self._ask(await self._not_sending(order))
+        await self._hold_if_overdue(order)
+
+    def _looked_into(self, name: ClientOrderId, task: asyncio.Task[None]) -> None:
+        self._asking.pop(name, None)
+        error = task.exception() if not task.cancelled() else None
+        if isinstance(error, VenueUnavailable | JournalBusy):
+            self._context.log.warning("resolving_waits", account=self._context.account, detail=str(error))
+        elif error is not None:
+            self._broken = error
+            self._knocks.knock(name)
 
     async def _not_sending(self, order: Order) -> Order:
         """An order that stands SENDING while nobody here sends it lost its answer: it is UNKNOWN."""
         if order.state is not OrderState.SENDING:
             return order
-        concluded = await self._conclude(
-            order, lambda each, now: unknown(each, "its answer was not recorded", now), (), "nobody is sending it"
-        )
+
+        def unanswered(each: Order, now_ms: int) -> Order:
+            # Read again: its answer may have been recorded since it was seen SENDING.
+            return unknown(each, "its answer was not recorded", now_ms) if each.state is OrderState.SENDING else each
+
+        concluded = await self._conclude(order, unanswered, (), "nobody is sending it")
         return concluded.order if concluded is not None else order
 
     async def _live(self) -> tuple[Order, ...]:
