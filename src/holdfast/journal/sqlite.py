@@ -31,8 +31,6 @@ READ_WAIT_MS_MAX = 250
 """How long a read may wait for the rare exclusive moments of WAL (recovery, a last close)."""
 OPEN_WAIT_MS_MAX = 5_000
 """How long opening may wait for another process that creates or migrates the same file."""
-WAL_TRIES_MAX = 1_000
-"""Tries to turn the log on, half a millisecond apart."""
 STATEMENTS_CACHED = 256
 SQLITE_VERSION_MIN = (3, 35, 0)
 """RETURNING."""
@@ -195,14 +193,16 @@ def connect_file(path: Path, wait_ms: int) -> sqlite3.Connection:
 
 def _switch_to_wal(connection: sqlite3.Connection) -> str:
     """Turn the log on. SQLite does not wait here by itself while another process does the same to a new file."""
-    for _ in range(WAL_TRIES_MAX):
+    deadline_s = (
+        time.monotonic() + OPEN_WAIT_MS_MAX / 1000
+    )  # a try may itself wait for a lock: their number is no bound
+    while True:
         try:
             return str(connection.execute("PRAGMA journal_mode = WAL").fetchone()[0])
         except sqlite3.OperationalError as error:
-            if not is_busy(error):
+            if not is_busy(error) or time.monotonic() > deadline_s:
                 raise
         time.sleep(LOCK_POLL_S)
-    return str(connection.execute("PRAGMA journal_mode = WAL").fetchone()[0])
 
 
 def connect_memory() -> sqlite3.Connection:

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import os
+import pty
+import subprocess
 from typing import TYPE_CHECKING
 
 import pytest
@@ -10,7 +13,7 @@ import pytest
 from holdfast.cli.journal_access import open_desk
 from holdfast.domain.names import AccountId, Symbol
 from holdfast.domain.operator import REQUEST_AGE_MS_MAX, OperatorRequest, RequestKind, RequestState
-from tests.integration.cli.command_line import House, Said, say, until
+from tests.integration.cli.command_line import COMMAND, DEADLINE_S, House, Said, say, until
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -226,6 +229,22 @@ def test_the_kill_switch_works_without_a_service(lonely: Path) -> None:
     assert (shown["trading_state"], shown["halt_detail"]) == ("HALTED", "ada: the test says so")
     assert say("resume", "--yes", *WHY, *on).status == 0
     assert entries(lonely, "auto") == ["HALTED", "RESUMED"]
+
+
+@pytest.mark.parametrize(
+    ("word", "status", "why"), [("n", 2, "not confirmed"), ("", 2, "not confirmed"), ("y", 3, "no answer")]
+)
+def test_at_a_terminal_what_is_dangerous_is_asked_back(lonely: Path, word: str, status: int, why: str) -> None:
+    """The question says what is at stake; only yes goes on (here: to find that nobody answers)."""
+    ours, theirs = pty.openpty()
+    words = ("close", "SYM001USDT", *WHY, "--timeout", "0.1", "--account", "auto", "--settings", str(lonely))
+    with subprocess.Popen([*COMMAND, *words], stdin=theirs, stderr=subprocess.PIPE, text=True) as asking:  # noqa: S603 - our own words
+        os.write(ours, f"{word}\n".encode())
+        _, err = asking.communicate(timeout=DEADLINE_S)
+    os.close(ours)
+    os.close(theirs)
+    assert (asking.returncode, why in err) == (status, True)
+    assert "CLOSE all of SYM001USDT on account auto (SYM001USDT: exchange -, ledger 0, no hold)" in err
 
 
 def test_several_accounts_need_a_name(lonely: Path) -> None:
