@@ -14,15 +14,18 @@ from holdfast.domain.limits import ReconcileClose
 from holdfast.domain.names import HoldId, PlanId, client_order_id
 from holdfast.domain.order import OrderState
 from holdfast.domain.permit import Permit, Refusal
+from holdfast.domain.plan import CloseClaim
 from holdfast.domain.reasons import Reason
-from holdfast.domain.sides import Decision, OrderType, PlanSide, Side, TradingState
+from holdfast.domain.sides import Decision, OrderType, PlanSide, PositionSide, Side, TradingState
 from tests.unit.decide.samples import (
     ACCOUNT,
     CLOSE,
     HOLD,
     INSTRUMENT,
     LEDGER,
+    LEG,
     LIMITS,
+    LONG_LEG,
     NOW,
     OPERATOR_CLOSE,
     ORDER,
@@ -358,3 +361,23 @@ def test_what_a_persons_close_takes_from_the_drift_and_what_from_the_ledger() ->
         assert abs(new_drift) == abs(exchange - book) - against, (exchange, book, qty)
         widest = max(0, sign * (exchange - book))
         assert against == min(widest, qty), "all of the drift that the close can undo is undone first"
+
+
+def test_a_journaled_close_stands_on_the_stream_as_the_contract_says() -> None:
+    """The message of a close has `close`, MARKET, reduce-only, the journal's amounts and life, and its leg's side."""
+    for kept, leg in product((CLOSE, OPERATOR_CLOSE), (LEG, LONG_LEG)):
+        put = plan_of(replace(kept, leg=leg))
+        assert (put.side, put.order_type, put.reduce_only) == (PlanSide.CLOSE, OrderType.MARKET, True)
+        assert (put.plan_id, put.decision, put.symbol, put.qty) == (kept.plan_id, kept.decision, leg.symbol, kept.qty)
+        assert (put.reason, put.timestamp_ms, put.expires_ms) == (kept.reason, kept.created_ms, kept.expires_ms)
+        assert put.position_side is (None if leg is LEG else PositionSide.LONG)
+        assert put.source == ("reconcile" if kept is CLOSE else "operator")
+        claim = CloseClaim(HOLD.hold_id, kept.exchange_amt, kept.ledger_amt) if kept is CLOSE else None
+        assert put.close_claim == claim
+
+
+def test_all_of_a_reconcile_close_is_against_the_drift() -> None:
+    """A RECONCILE_CLOSE never moves the ledger, whatever the position is by then; nor does one without a position."""
+    flat = replace(GOOD, position=replace(VIEW, amt=ZERO))
+    assert against_drift(flat, CLOSE) == CLOSE.qty
+    assert against_drift(replace(OPERATORS, position=None), OPERATOR_CLOSE) == OPERATOR_CLOSE.qty

@@ -78,7 +78,7 @@ def test_i1_i2_i3_no_journaled_close_can_hurt() -> None:
     """Whatever close the journal holds, a permit for it only shrinks, within the drift, under its open hold."""
     permits = 0
 
-    @settings(MANY, max_examples=1_500)
+    @settings(MANY, max_examples=800)
     @given(close_facts())
     def holds(facts: Any) -> None:
         nonlocal permits
@@ -102,7 +102,7 @@ def test_i1_i2_i3_no_journaled_close_can_hurt() -> None:
             assert facts.close.approval is not None
 
     holds()
-    assert permits > 50, "the property was hardly ever asked"
+    assert permits > 25, "the property was hardly ever asked"
 
 
 HOLDS = st.builds(

@@ -109,14 +109,25 @@ def test_reports_in_any_order_end_alike() -> None:
         assert (one.state is OrderState.NOT_FILLED) == (other.state is OrderState.NOT_FILLED)
 
 
+def shown(order: Order) -> bool:
+    """The venue gave it a number, or executed or filled some of it."""
+    return order.venue_order_id is not None or order.executed_qty != ZERO or order.booked_qty != ZERO
+
+
 def test_a_refusal_or_an_absence_ends_only_what_the_venue_never_took() -> None:
     """REFUSED and NOT_ACCEPTED end an order that nobody ever saw at the venue; one that was seen is asked about."""
-    for order in orders():
+    alone = [
+        replace(ORDER, executed_qty=D(1)),
+        replace(ORDER, booked_qty=D(1)),
+        replace(ORDER, venue_order_id=VenueOrderId(1)),
+    ]
+    for order in (*orders(), *alone):
         for after, state, reason in (
             (refused(order, Reason.VENUE_REFUSED, "-2019", NOW), OrderState.REFUSED, Reason.VENUE_REFUSED),
             (not_accepted(order, NOW), OrderState.NOT_ACCEPTED, Reason.NOT_ACCEPTED),
         ):
-            if not was_taken(order):
+            assert was_taken(order) is shown(order)
+            if not shown(order):
                 assert (after.state, after.error) == (state, reason.value)
                 assert after.error_detail
             elif order.state.is_final:

@@ -8,16 +8,19 @@ from typing import TYPE_CHECKING
 
 from holdfast.decide.recovery import (
     ABSENCE_SPACING_MS,
+    EARLIER_MS_MAX,
     Footprint,
     Lookup,
     Resolution,
     UnknownFacts,
+    is_same_order,
     resolve,
     window_end_ms,
 )
 from holdfast.domain.names import VenueOrderId
 from holdfast.domain.order import OrderState
-from tests.unit.decide.samples import LIMITS, NOW, ORDER, REPORT, ZERO, D
+from holdfast.domain.sides import PositionSide, Side
+from tests.unit.decide.samples import LIMITS, NOW, ORDER, OTHER_SYMBOL, REPORT, ZERO, D
 from tests.unit.decide.tables import Row, hold_to
 
 if TYPE_CHECKING:
@@ -103,3 +106,18 @@ def test_absence_proves_nothing_while_anything_else_is_seen() -> None:
         *(replace(proof, order=each) for each in TAKEN),
     ):
         assert resolve(weaker) is Resolution.KEEP_ASKING, weaker
+
+
+def test_an_older_order_under_the_same_client_id_is_not_ours() -> None:
+    """A report is of our order only if symbol, side, position side, quantity and time all fit."""
+    since = ORDER.timestamp_ms - EARLIER_MS_MAX
+    for fits in (REPORT, replace(REPORT, qty=D(1)), replace(REPORT, venue_ms=since)):
+        assert is_same_order(ORDER, fits)
+    for other in (
+        replace(REPORT, symbol=OTHER_SYMBOL),
+        replace(REPORT, side=Side.SELL),
+        replace(REPORT, position_side=PositionSide.LONG),
+        replace(REPORT, qty=ORDER.qty + 1),
+        replace(REPORT, venue_ms=since - 1),
+    ):
+        assert not is_same_order(ORDER, other)
