@@ -51,7 +51,9 @@ COMMANDS = (
     Command("audit", "audit:app", "Read and prove the journal."),
     Command("docs", "docs:app", "Print pages that are generated from the code."),
     Command("sim", "sim:sim", "Serve a Binance USD-M futures exchange to test against, until stopped."),
-    Command("bench", "bench:bench", "Measure plans and drifts on the real parts, beside the same trips done by bare code."),
+    Command(
+        "bench", "bench:bench", "Measure plans and drifts on the real parts, beside the same trips done by bare code."
+    ),
 )
 
 

@@ -28,6 +28,10 @@ CLOCK_MS = 60_000
 RULES_EVERY = 1_800
 """Instruments are read again after this many readings of mark prices (an hour)."""
 
+_STANDS_BY = (
+    f"another process runs this account's service, or was killed less than {LEASE_MS} ms ago: this one stands by"
+)
+
 Task = tuple[str, "Callable[[], Awaitable[None]]"]
 
 
@@ -42,7 +46,7 @@ async def acquire_lease(context: Context, owner: str) -> None:
             context.lease.live_until_ns = started_ns + LEASE_MS * 1_000_000
             return
         if not waited:
-            context.log.info("lease_waits", account=context.account, service=context.service)
+            context.log.warning("lease_waits", account=context.account, service=context.service, detail=_STANDS_BY)
             waited = True
         await asyncio.sleep(LEASE_WAIT_MS / 1000)
 
