@@ -103,8 +103,9 @@ class Intake:
         while True:
             try:
                 if clock.monotonic_ns() - reclaimed_ns > RECLAIM_EVERY_MS * 1_000_000:
-                    reclaimed_ns = clock.monotonic_ns()
                     reclaimed = await self._bus.reclaim_plans(idle_ms=RECLAIM_IDLE_MS, count=READ_MAX)
+                    if len(reclaimed) < READ_MAX:  # a full page: a dead consumer left more, which is asked for at once
+                        reclaimed_ns = clock.monotonic_ns()
                     await self._take(tuple(entry for entry in reclaimed if entry.entry_id not in self._in_hand))
                 if self._publisher.is_full:
                     await asyncio.sleep(BUS_RETRY_MS / 1000)

@@ -165,6 +165,7 @@ class Requests:
         if request.kind is RequestKind.ADOPT:
             await self._adopt(request, looks)
         else:
+            await self._settle_before_release(request.symbol)
             await self._release(request, request.symbol, looks)
 
     async def _adopt(self, request: OperatorRequest, looks: list[tuple[Leg, Look]]) -> None:
@@ -318,11 +319,29 @@ class Requests:
             except BusUnavailable:
                 continue  # permits are denied meanwhile by their own reading of the bus
             for symbol, value in values.items():
-                hold = await self._journaled(HoldId(value))
-                if hold is None:
-                    await self._import(symbol, value)
-                elif not hold.is_open:
-                    await self._replace(symbol, value, text=None)
+                await self._settle(symbol, value)
+
+    async def _settle(self, symbol: Symbol, value: str) -> None:
+        """Bring one hold key in line with the journal."""
+        hold = await self._journaled(HoldId(value))
+        if hold is None:
+            await self._import(symbol, value)
+        elif not hold.is_open:
+            await self._replace(symbol, value, text=None)
+
+    async def _settle_before_release(self, symbol: Symbol) -> None:
+        """Let the journal's id stand on the bus before its hold ends.
+
+        A process that died between journaling an import and writing its id leaves the words that were set by hand:
+        after the release they would be imported once more, and the person's word undone.
+        """
+        try:
+            values = await self._bus.hold_values((symbol,))
+        except BusUnavailable as error:
+            self._context.log.warning("bus_unavailable", account=self._context.account, detail=str(error))
+            return
+        if symbol in values:
+            await self._settle(symbol, values[symbol])
 
     async def _journaled(self, hold_id: HoldId) -> Hold | None:
         return await self._context.journal.query(self._context.account, lambda reads: reads.hold(hold_id))
