@@ -1,7 +1,7 @@
 """`holdfast bench`: latency, throughput and cost, beside those of bare code.
 
 Exit status: 0 when everything was measured, whatever the figures are; 2 when something could not be started, 1 when
-something did not do what it was measured for.
+something did not do what it was measured for, 143 after SIGTERM.
 """
 
 import sys
@@ -16,6 +16,7 @@ __all__ = ["bench"]
 
 CANNOT_START = 2
 FAILED = 1
+TERMINATED = 143
 
 
 def bench(
@@ -25,7 +26,9 @@ def bench(
     seconds: Annotated[float, typer.Option(min=0.1, help="Seconds of load, 64 plans in flight on 50 symbols.")] = 12.0,
 ) -> None:
     """Measure plans and drifts on the real parts, beside the same trips done by bare code."""
-    import uvloop  # noqa: PLC0415 - heavy: loaded for this command only
+    import asyncio  # noqa: PLC0415 - heavy: loaded for this command only
+
+    import uvloop  # noqa: PLC0415 - as above
 
     from holdfast.domain.errors import CannotStart, HoldfastError  # noqa: PLC0415 - as above
     from holdfast.lab.bench import BenchConfig, run_bench  # noqa: PLC0415 - as above
@@ -38,6 +41,9 @@ def bench(
     except HoldfastError as error:
         sys.stderr.write(f"holdfast bench failed: {error}\n")
         raise typer.Exit(FAILED) from None
+    except asyncio.CancelledError:
+        sys.stderr.write("holdfast bench was told to end\n")
+        raise typer.Exit(TERMINATED) from None
     _show(report, as_json=json)
 
 
