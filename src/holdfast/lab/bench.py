@@ -50,7 +50,8 @@ LOAD_QTY = "1"
 METHOD = {
     "blocks": "ours and the floor in turn, block by block",
     "plan_to_order_ms": "one plan in flight on one symbol, 5 ms after the last result; from just before its XADD to "
-    "the acceptance in the simulator's own record",
+    "the acceptance in the simulator's own record; a plan that comes before the reconciler has agreed to the last fill "
+    "waits for it: included",
     "drift_to_*_ms": "one foreign trade at a time, alternately long and short, 5 ms after the last release; from its "
     "acceptance in the simulator's record",
     "drift_to_hold_ms": "until a blocking reader got HOLD_SET from the bus: publication after the commit is included",
@@ -58,7 +59,8 @@ METHOD = {
     "drift_to_release_ms": "until a blocking reader got HOLD_RELEASED from the bus",
     "cpu_us_per_plan": "user and system time of our process and its Valkey, background work included; neither the "
     "simulator nor the load generator",
-    "bus_commands_per_plan": "INFO commandstats of the Valkey under load, without the load generator's XADD and XREAD",
+    "bus_commands_per_plan": "INFO commandstats of the Valkey under load, without the load generator's XADD and XREAD; "
+    "what goes on all the time is included, so that a slower machine shows more of them a plan",
     "rss_mb": "VmRSS of our process and its Valkey, the largest seen between blocks",
     "floor": "redis-py's Connection, sqlite3 (WAL, FULL; what one turn of the loop asks for is one commit, on the loop "
     "itself), aiohttp, uvloop: a task a plan, no permit, no chain, no lease, no fill awaited",
