@@ -15,7 +15,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from holdfast.decide.episode import EpisodeFacts, MoveKind, automatic_hold, next_move
-from holdfast.decide.reconcile import Evidence, LegFacts, Status, Verdict, judge
+from holdfast.decide.reconcile import LegFacts, Status, Verdict, judge
 from holdfast.domain.amounts import ZERO, format_amount
 from holdfast.domain.entry import Entry, EntryKind, JsonValue
 from holdfast.domain.errors import JournalBusy, VenueUnavailable
@@ -25,6 +25,7 @@ from holdfast.ports.telemetry import Stage, about_close
 from holdfast.services.context import Errand
 from holdfast.services.halting import halt_account
 from holdfast.services.holding import Written
+from holdfast.services.leg_memory import LegMemory, fresh_second
 from holdfast.services.looks import Look, take_look
 from holdfast.services.moves import Judged, write_move
 
@@ -35,7 +36,6 @@ if TYPE_CHECKING:
     from holdfast.domain.close import Close
     from holdfast.domain.order import OrderReport
     from holdfast.domain.trade import Trade
-    from holdfast.domain.view import PositionView
     from holdfast.ports.journal import AccountState, Reads, Tx
     from holdfast.ports.venue import VenueReader
     from holdfast.services.context import Context
@@ -48,22 +48,10 @@ LEGS_PER_STEP = 64
 """Legs judged in one transaction."""
 LOOK_WAITS_MS = (0, 20, 50, 100, 200, 500, 1_000)
 """Waits before the first, second ... look of an episode; the last one repeats."""
+OPERATOR_LOOK_MS = 10_000
+"""How often a leg that waits for a person is looked at all the same."""
 SETTLE_LOOK_MS = 200
 """A leg that settles is looked at only after this: the stream usually answers within a few milliseconds."""
-
-
-@dataclass(slots=True)
-class LegMemory:
-    """What a restart may lose about one leg."""
-
-    settling_since_ms: int | None = None
-    evidence: Evidence | None = None
-    second: PositionView | None = None
-    looks: int = 0
-    looking: asyncio.Task[None] | None = None
-    timer: asyncio.TimerHandle | None = None
-    drift_ns: int | None = None
-    """CLOCK_MONOTONIC when the drift that now stands was first evaluated."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -238,7 +226,7 @@ class Reconciler:
             ),
             holds=holds,
             unfinished=reads.unfinished_close(leg) if auto is not None else None,
-            second=_fresh_second(memory.second, view, ledger.last_fill_ms, auto.opened_ms if auto else None),
+            second=fresh_second(memory.second, view, ledger.last_fill_ms, auto.opened_ms if auto else None),
             instrument=rules,
             mark_price=self._mark(leg, memory),
             trading=state.trading_state,
@@ -278,7 +266,14 @@ class Reconciler:
             self._look_again_in(leg, SETTLE_LOOK_MS)
         elif move.kind in {MoveKind.LOOK, MoveKind.HOLD} and verdict.row > 1:
             self._look(leg, memory)
+        elif move.kind is MoveKind.OPERATOR and verdict.row > 1:
+            self._look_now_and_then(leg, memory)
         elif move.kind in {MoveKind.REPAIR, MoveKind.ADOPT, MoveKind.SUPERSEDE}:
+            memory.evidence = memory.second = None  # what was booked by it is no evidence any more
+            if move.kind is MoveKind.REPAIR:
+                # It is booked now. A close's fills move no ledger, so its version would not tell, and the same trades
+                # would be repaired for ever.
+                memory.evidence = None
             self.context.wakes.legs.knock(leg)
         if move.wait_until_ms is not None:
             self._look_again_in(leg, max(move.wait_until_ms - facts.leg.now_ms, 0) + 1)
@@ -311,6 +306,11 @@ class Reconciler:
         memory.looking = asyncio.create_task(self._take_look(leg, memory, wait_ms), name=f"look {leg.key}")
         memory.looking.add_done_callback(lambda task: self._looked(leg, memory, task))
 
+    def _look_now_and_then(self, leg: Leg, memory: LegMemory) -> None:
+        """While a person is asked, trades may still come that explain it all."""
+        if self.context.clock.monotonic_ns() - memory.looked_ns > OPERATOR_LOOK_MS * 1_000_000:
+            self._look(leg, memory)
+
     async def _take_look(self, leg: Leg, memory: LegMemory, wait_ms: int) -> None:
         if wait_ms:
             await asyncio.sleep(wait_ms / 1000)
@@ -326,6 +326,7 @@ class Reconciler:
 
     def _looked(self, leg: Leg, memory: LegMemory, task: asyncio.Task[None]) -> None:
         memory.looking = None
+        memory.looked_ns = self.context.clock.monotonic_ns()
         if task.cancelled():
             return
         error = task.exception()
@@ -382,14 +383,3 @@ class Reconciler:
                 memory.looking.cancel()
             if memory.timer is not None:
                 memory.timer.cancel()
-
-
-def _fresh_second(
-    second: PositionView | None, view: PositionView | None, last_fill_ms: int, opened_ms: int | None
-) -> PositionView | None:
-    """The second look counts if it was taken after the hold was placed, and is not older than what we know."""
-    if second is None or view is None or opened_ms is None or second.read_ms < opened_ms:
-        return None
-    if second.as_of_ms < last_fill_ms or (second.as_of_ms < view.as_of_ms and second.amt != view.amt):
-        return None
-    return second
