@@ -25,7 +25,15 @@ from holdfast.services.reconcile import Reconciler
 from holdfast.services.requests import Requests
 from holdfast.services.resolving import Resolver
 from holdfast.services.sending import Sender
-from holdfast.services.supervisor import acquire_lease, keep_clock, keep_lease, keep_rules, read_marks, run_tasks
+from holdfast.services.supervisor import (
+    acquire_lease,
+    keep_clock,
+    keep_lease,
+    keep_rules,
+    read_again,
+    read_marks,
+    run_tasks,
+)
 from holdfast.settings import KeyUse
 from holdfast.venues.binance import ApiKey, ApiSecret, BinanceConfig, binance_reader, binance_trader
 from holdfast.venues.binance.addresses import Environment as VenueEnvironment
@@ -149,7 +157,8 @@ def _reconcile_job(  # noqa: PLR0917 - the parts it joins, each named
     alerting = Alerting(context, world.alerts)
 
     async def job() -> None:
-        await acquire_lease(context, world.owner)
+        if await acquire_lease(context, world.owner):
+            await read_again(context, reader)
         tasks: list[Task] = [
             ("lease", lambda: keep_lease(context)),
             ("stream", feed.run_stream),
@@ -186,7 +195,8 @@ def _apply_job(world: World, context: Context, trader: VenueTrader, shared: Feed
     word = OperatorResolve(context, trader, publisher)
 
     async def job() -> None:
-        await acquire_lease(context, world.owner)
+        if await acquire_lease(context, world.owner):
+            await read_again(context, trader)
         count = await world.journal.query(context.account, lambda reads: reads.count_entries(EntryKind.CLOSE_DONE))
         context.metrics.closes_before(count)
         await resolver.take_over()

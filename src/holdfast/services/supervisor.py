@@ -23,6 +23,7 @@ LEASE_MS = 5_000
 LEASE_RENEW_MS = 1_000
 LEASE_WAIT_MS = 500
 """How often a second process asks whether the first has gone."""
+READ_AGAIN_MS_MAX = 1_500
 MARKS_MS = 2_000
 CLOCK_MS = 60_000
 RULES_EVERY = 1_800
@@ -35,8 +36,8 @@ _STANDS_BY = (
 Task = tuple[str, "Callable[[], Awaitable[None]]"]
 
 
-async def acquire_lease(context: Context, owner: str) -> None:
-    """Wait until the account's lease for this service is ours."""
+async def acquire_lease(context: Context, owner: str) -> bool:
+    """Wait until the account's lease for this service is ours; True if another held it meanwhile."""
     waited = False
     while True:
         started_ns = context.clock.monotonic_ns()
@@ -44,7 +45,7 @@ async def acquire_lease(context: Context, owner: str) -> None:
         if fence is not None:
             context.lease.fence = fence
             context.lease.live_until_ns = started_ns + LEASE_MS * 1_000_000
-            return
+            return waited
         if not waited:
             context.log.warning("lease_waits", account=context.account, service=context.service, detail=_STANDS_BY)
             waited = True
@@ -94,6 +95,21 @@ async def keep_clock(context: Context, reader: VenueReader) -> None:
             await reader.sync_clock()
         except VenueUnavailable as error:
             context.log.warning("clock_failed", account=context.account, detail=str(error))
+
+
+async def read_again(context: Context, reader: VenueReader) -> None:
+    """Read once more what was read before the lease was waited for; what the venue does not answer now stays as it was.
+
+    Prices that are hours old would refuse every plan until they are read in their turn, and a clock that was measured
+    hours ago may be off. It is bounded well inside the lease, which nobody renews yet.
+    """
+    try:
+        async with asyncio.timeout(READ_AGAIN_MS_MAX / 1000):
+            await reader.sync_clock()
+            await read_marks(context, reader)
+            context.rules.instruments = await reader.instruments()
+    except (VenueUnavailable, TimeoutError) as error:
+        context.log.warning("rules_failed", account=context.account, detail=str(error))
 
 
 async def read_marks(context: Context, reader: VenueReader) -> None:
