@@ -15,7 +15,7 @@ import os
 import secrets
 import signal
 import sqlite3
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from enum import Enum
 from typing import TYPE_CHECKING, Any
 
@@ -77,15 +77,17 @@ class Exchange:
     child: Child
     base_url: str
     admin_url: str
+    symbols: tuple[str, ...]
 
 
 @contextlib.asynccontextmanager
-async def exchange(folder: Path, seed: int, extra: tuple[str, ...] = ()) -> AsyncIterator[Exchange]:
+async def exchange(folder: Path, seed: int, symbols: int = INVENTED_SYMBOLS) -> AsyncIterator[Exchange]:
     """Run a simulator until the end of the block."""
     folder.mkdir(parents=True, exist_ok=True)  # noqa: ASYNC240 - once, before anything runs
-    options = ("--symbols", str(INVENTED_SYMBOLS), "--limits", "1000", "--seed", str(seed), *extra)
+    options = ("--symbols", str(symbols), "--limits", "1000", "--seed", str(seed))
     async with child("sim", ("sim", "--json", "--port", "0", *options), folder) as process:
-        yield Exchange(process, process.said["base_url"], process.said["admin_url"])
+        listed = ("BTCUSDT", "ETHUSDT", *(f"SYM{n:03d}USDT" for n in range(1, symbols + 1)))
+        yield Exchange(process, process.said["base_url"], process.said["admin_url"], listed)
 
 
 @dataclass(slots=True)
@@ -93,6 +95,9 @@ class Stage:
     """See the module."""
 
     folder: Path
+    """Settings, journal and bus."""
+    place: Path
+    """Logs, trace and shots of the victims of this chain."""
     desk: Desk
     name: str
     """The account's name at the simulator."""
@@ -101,9 +106,11 @@ class Stage:
     server: EmbeddedServer | None
     """The bus that stays; None with the victim's own."""
     services: tuple[str, ...] = ()
-    wrapper: tuple[str, ...] = ()
+    """What each victim runs; both when empty."""
     lease_wait: LeaseWait = LeaseWait.FREED
     kills: int = 0
+    pauses: int = 0
+    """Victims that were stopped past their lease: each has to end as Fenced when it wakes up."""
     starts: int = 0
     findings: list[str] = field(default_factory=list)
     """Ends that nobody asked for."""
@@ -113,6 +120,14 @@ class Stage:
     _stopping: bool = False
     _connection: tuple[str, BusConnection] | None = None
     _up: asyncio.Event = field(default_factory=asyncio.Event)
+
+    def beside(self, name: str, *services: str) -> Stage:
+        """Another chain of victims on the same folder."""
+        place = self.folder / name
+        place.mkdir()
+        return replace(
+            self, place=place, services=services, findings=[], shots=[], _up=asyncio.Event(), _connection=None
+        )
 
     # --- victims ----------------------------------------------------------------------------------------
 
@@ -133,17 +148,17 @@ class Stage:
             self.starts += 1
             if self.starts > STARTS_MAX:
                 raise Unclassified(f"{STARTS_MAX} victims on one stage")
-            aim(self.folder, self.shots.pop(0) if self.shots else None)
+            aim(self.place, self.shots.pop(0) if self.shots else None)
             await self._live()
             if self.lease_wait is LeaseWait.FREED:
                 self.free_leases()
 
     async def _live(self) -> None:
         """One victim, from its start to its end."""
-        arguments = (str(self.settings_path), str(self.folder), *self.services)
+        arguments = (str(self.settings_path), str(self.place), *self.services)
         deaths = self.deaths()
         try:
-            async with child(f"victim-{self.starts}", arguments, self.folder, self.secrets, VICTIM) as victim:
+            async with child(f"victim-{self.starts}", arguments, self.place, self.secrets, VICTIM) as victim:
                 self._victim = victim
                 self._up.set()
                 try:
@@ -160,6 +175,9 @@ class Stage:
         if victim.process.returncode == -signal.SIGKILL:
             self.kills += 1
             return
+        if self.pauses and "Fenced" in victim.log_tail():
+            self.pauses -= 1
+            return
         was_stopping, self._stopping = self._stopping, False
         if was_stopping and victim.process.returncode == 0:
             return
@@ -167,22 +185,39 @@ class Stage:
 
     def shoot(self, shot: Shot) -> None:
         """Aim at the victim that runs now."""
-        aim(self.folder, shot)
+        aim(self.place, shot)
         if self._victim is not None:
             os.kill(self._victim.pid, signal.SIGUSR1)
 
     def hold_fire(self) -> None:
         """Let the victim that runs now live."""
-        aim(self.folder, None)
+        aim(self.place, None)
         if self._victim is not None:
             with contextlib.suppress(ProcessLookupError):
                 os.kill(self._victim.pid, signal.SIGUSR1)
+
+    @property
+    def pid(self) -> int | None:
+        """The process id of the victim that runs now."""
+        return self._victim.pid if self._victim is not None else None
 
     def kill(self) -> None:
         """Kill the victim that runs now, wherever it is."""
         if self._victim is not None:
             with contextlib.suppress(ProcessLookupError):
                 os.kill(self._victim.pid, signal.SIGKILL)
+
+    async def pause(self, seconds: float) -> None:
+        """Stop the victim that runs now (SIGSTOP) and let it go on later: its lease is another's by then."""
+        victim = self._victim
+        if victim is None:
+            return
+        self.pauses += 1
+        os.kill(victim.pid, signal.SIGSTOP)
+        try:
+            await asyncio.sleep(seconds)
+        finally:
+            os.kill(victim.pid, signal.SIGCONT)
 
     def stop(self) -> None:
         """End the victim that runs now in order; the next one starts at once."""
@@ -197,11 +232,11 @@ class Stage:
 
     def deaths(self) -> int:
         """How many victims died of the effect they were aimed at."""
-        return sum(each.is_death for each in read_trace(self.folder))
+        return sum(each.is_death for each in read_trace(self.place))
 
     def trace(self) -> tuple[Reached, ...]:
         """What all victims of this stage reached."""
-        return read_trace(self.folder)
+        return read_trace(self.place)
 
     # --- journal and bus, from outside ------------------------------------------------------------------
 
@@ -268,7 +303,6 @@ async def stage(venue: Exchange, folder: Path, kind: BusKind, limits: str = LIMI
     """Open a new account at the simulator and a new data folder for it."""
     folder.mkdir(parents=True)  # noqa: ASYNC240 - once, before anything runs
     name = f"acct{secrets.token_hex(4)}"
-    symbols = ("BTCUSDT", "ETHUSDT", *(f"SYM{n:03d}USDT" for n in range(1, INVENTED_SYMBOLS + 1)))
     keys = {"DRILL_KEY": f"key-{name}", "DRILL_SECRET": f"secret-{name}"}
     async with contextlib.AsyncExitStack() as stack:
         desk = await stack.enter_async_context(Desk(venue.admin_url, name))
@@ -280,8 +314,8 @@ async def stage(venue: Exchange, folder: Path, kind: BusKind, limits: str = LIMI
             server = await stack.enter_async_context(EmbeddedServer(folder / "bus"))
             keys["DRILL_BUS"], address = _password_and_address(server.url)
             bus += f'\nurl = "{address}"\npassword_env = "DRILL_BUS"'
-        made = Stage(folder, desk, name, symbols, keys, server)
-        made.settings_path.write_text(_settings(venue, symbols, bus, limits))
+        made = Stage(folder, folder, desk, name, venue.symbols, keys, server)
+        made.settings_path.write_text(_settings(venue, venue.symbols, bus, limits))
         stack.push_async_callback(made.close)
         yield made
 
