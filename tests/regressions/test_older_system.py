@@ -24,7 +24,7 @@ def test_01_a_hold_does_not_wait_for_a_close_that_nobody_may_make(world: World) 
     desk.until_open(symbol)
     desk.bus.execute(symbol, "BUY", "0.10")
     desk.bus.execute(symbol, "SELL", "0.10")
-    slow = desk.exchange.arm_order("engine_delay", symbol, delay_ms=400)
+    slow = desk.exchange.arm("engine_delay", method="GET", symbol=symbol, path="/fapi/v3/positionRisk", delay_ms=500)
     desk.exchange.trade(symbol, "BUY", "0.07")
     desk.until_held(symbol)
     assert desk.bus.refusal(symbol) == "hold_active"
