@@ -3,6 +3,9 @@
 The message on the bus only wakes: it is compared with the journal's close and, if it is that close, dropped; a
 forged or changed one gets a refusal and touches nothing. Before the guardrails own resting orders of the leg are
 cancelled, and the position is read fresh from the venue.
+
+One close is worked on once at a time, whoever asks for it (its lane, an operator's request); a close that has an order
+already gets no second one, and what is published of it is what the journal holds.
 """
 
 from __future__ import annotations
@@ -12,6 +15,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from holdfast.decide.guardrails import CloseFacts, judge_message, permit_close, plan_of
+from holdfast.decide.outcome import refused
 from holdfast.domain.close import Close, CloseState
 from holdfast.domain.entry import Entry, EntryKind, JournaledEntry
 from holdfast.domain.errors import VenueUnavailable
@@ -19,6 +23,7 @@ from holdfast.domain.names import client_order_id
 from holdfast.domain.order import OrderState
 from holdfast.domain.permit import Permit, Refusal
 from holdfast.domain.plan import PlanEntry
+from holdfast.domain.reasons import Reason
 from holdfast.domain.sides import Decision
 from holdfast.ports.telemetry import Stage, about_close
 from holdfast.ports.venue import Cancelled
@@ -29,7 +34,7 @@ from holdfast.services.sending import Again, adopting, order_of
 if TYPE_CHECKING:
     from holdfast.domain.names import PlanId
     from holdfast.domain.order import Order
-    from holdfast.domain.plan import Plan
+    from holdfast.domain.plan import Plan, PlanResult
     from holdfast.domain.view import PositionView
     from holdfast.ports.journal import PlanRecord, Reads, Tx
     from holdfast.ports.venue import VenueTrader
@@ -42,6 +47,8 @@ if TYPE_CHECKING:
 class _Facts:
     close: CloseFacts
     record: PlanRecord | None
+    own: Order | None
+    """The close's own order; there is one only if a request of it was not executed and is to be repeated."""
 
 
 class Closer:
@@ -52,6 +59,7 @@ class Closer:
         self._trader = trader
         self._sender = sender
         self._publisher = publisher
+        self._under_way: dict[PlanId, asyncio.Event] = {}
 
     async def take_message(self, entry: PlanEntry, plan: Plan) -> None:
         """Judge a close's message: wake on the journal's own, refuse any other."""
@@ -70,7 +78,23 @@ class Closer:
         self._publisher.publish(replace(result, result_id=f"forged-{entry.entry_id}"), entry.entry_id)
 
     async def close(self, plan_id: PlanId) -> None:
-        """Take one journaled close to its end, or to an order that the resolver goes on with."""
+        """Take one journaled close to its end, or to an order that the resolver goes on with.
+
+        Whoever asks for a close that is under way waits for the end of that.
+        """
+        under_way = self._under_way.get(plan_id)
+        if under_way is not None:
+            await under_way.wait()
+            return
+        ended = self._under_way[plan_id] = asyncio.Event()
+        try:
+            with self._sender.in_hand(client_order_id(self._context.account, plan_id)):
+                await self._carry_out(plan_id)
+        finally:
+            del self._under_way[plan_id]
+            ended.set()
+
+    async def _carry_out(self, plan_id: PlanId) -> None:
         context, sent = self._context, 0
         while True:
             close = await context.journal.query(context.account, lambda reads: reads.close(plan_id))
@@ -78,10 +102,10 @@ class Closer:
                 return
             await self._cancel_own(close)
             position = await self._position(close)
-            choice = await self._claim(close, position, sent)
+            choice, result = await self._claim(close, position, sent)
             log = about_close(context.log, plan_id, close.hold_id)
             if isinstance(choice, Refusal):
-                self._refused(close, choice)
+                self._refused(close, choice, result)
                 return
             log.info("guardrails_passed", symbol=close.leg.symbol, side=close.side.value, qty=str(close.qty))
             if close.decision is Decision.RECONCILE_CLOSE:
@@ -123,27 +147,39 @@ class Closer:
                     why="cancelled before a close",
                 )
 
-    async def _claim(self, close: Close, position: PositionView | None, sent: int) -> Permit | Refusal:
+    async def _claim(
+        self, close: Close, position: PositionView | None, sent: int
+    ) -> tuple[Permit | Refusal, PlanResult | None]:
+        """Claim the close, or refuse it with the result that was journaled; None if it has another outcome."""
         context = self._context
         offset_ms = self._trader.venue_now_ms() - context.clock.now_ms()
         written: list[JournaledEntry] = []
+        given: list[PlanResult] = []
 
         def read(reads: Reads) -> _Facts:
-            return _Facts(self._close_facts(reads, close, position, offset_ms), reads.plan(close.plan_id))
+            return _Facts(
+                self._close_facts(reads, close, position, offset_ms),
+                reads.plan(close.plan_id),
+                reads.order(client_order_id(context.account, close.plan_id)),
+            )
 
         def decide(facts: _Facts) -> Permit | Refusal:
+            if facts.own is not None and facts.own.state is not OrderState.CLAIMED:
+                text = f"the close has an order already ({facts.own.state.value})"
+                return Refusal(Reason.SUPERSEDED, text, "unclaimed")
             return permit_close(facts.close)
 
         def write(tx: Tx, choice: Permit | Refusal, facts: _Facts) -> None:
             written.clear()
+            given.clear()
             if isinstance(choice, Permit):
                 written.extend(self._write_permit(tx, choice, facts, sent))
             else:
-                written.extend(self._write_refusal(tx, choice, facts))
+                written.extend(self._write_refusal(tx, choice, facts, given))
 
         choice = await context.transact(read=read, decide=decide, write=write)
         context.emit(written)
-        return choice
+        return choice, given[0] if given else None
 
     def _close_facts(self, reads: Reads, close: Close, position: PositionView | None, offset_ms: int) -> CloseFacts:
         context = self._context
@@ -176,36 +212,53 @@ class Closer:
         tx.put_close(replace(close, state=CloseState.CLAIMED))
         order = order_of(permit, facts.close.now_ms, sent)
         tx.put_order(order)
-        if facts.record is None:
-            tx.put_plan(close.plan_id, facts.close.plan.content_hash(), close.leg.symbol, None)
+        # Whatever stands under this id is not of this close: it has had no order, so it has had no outcome.
+        tx.put_plan(close.plan_id, facts.close.plan.content_hash(), close.leg.symbol, None)
         claimed = self._entry(EntryKind.CLOSE_CLAIMED, close, {"attempt": order.sent_count, **_saw(facts.close)})
         intent = intent_entry(order, facts.close.ledger.version, None)
         return [tx.append(claimed), tx.append(intent)]
 
-    def _write_refusal(self, tx: Tx, refusal: Refusal, facts: _Facts) -> list[JournaledEntry]:
+    def _write_refusal(self, tx: Tx, refusal: Refusal, facts: _Facts, given: list[PlanResult]) -> list[JournaledEntry]:
         close, hold = facts.close.close, facts.close.hold
         if close is None or close.state is not CloseState.PLANNED:
             return []
+        if facts.own is not None and not facts.own.state.is_final and facts.own.state is not OrderState.CLAIMED:
+            tx.put_close(replace(close, state=CloseState.CLAIMED))  # its order lives: that ends it
+            return []
         tx.put_close(replace(close, state=CloseState.REFUSED))
-        result = refusal_result(self._context, _entry_of(close), refusal, facts.close.now_ms)
-        tx.put_plan(close.plan_id, facts.close.plan.content_hash(), close.leg.symbol, result)
+        if facts.own is None or facts.own.state is OrderState.CLAIMED:
+            result = refusal_result(self._context, _entry_of(close), refusal, facts.close.now_ms)
+            tx.put_plan(close.plan_id, facts.close.plan.content_hash(), close.leg.symbol, result)
+            given.append(result)
+        if facts.own is not None and facts.own.state is OrderState.CLAIMED:
+            tx.put_order(refused(facts.own, refusal.reason, refusal.detail, facts.close.now_ms))
         if hold is not None and hold.is_open and close.decision is Decision.RECONCILE_CLOSE:
-            tx.put_hold(replace(hold, next_step=backoff_step(self._context.limits, facts.close.now_ms, 1)))
+            step = backoff_step(self._context.limits, facts.close.now_ms, close.attempt)
+            tx.put_hold(replace(hold, next_step=step))
+        self._end_claimed_order(tx, close, refusal)
         body = {"rule": refusal.rule, "error": refusal.reason.value, "detail": refusal.detail, **_saw(facts.close)}
         return [tx.append(self._entry(EntryKind.CLOSE_REFUSED, close, body))]
+
+    def _end_claimed_order(self, tx: Tx, close: Close, refusal: Refusal) -> None:
+        """An order that waited to be sent again must not stay CLAIMED behind a close that is over."""
+        order = tx.order(client_order_id(self._context.account, close.plan_id))
+        if order is not None and order.state is OrderState.CLAIMED:
+            tx.put_order(
+                replace(order, state=OrderState.REFUSED, error=refusal.reason.value, error_detail=refusal.detail)
+            )
 
     def _entry(self, kind: EntryKind, close: Close, body: dict[str, str | int | None]) -> Entry:
         return Entry(kind, close.leg.account, close.leg.symbol, close.hold_id, close.plan_id, {**body})
 
-    def _refused(self, close: Close, refusal: Refusal) -> None:
+    def _refused(self, close: Close, refusal: Refusal, result: PlanResult | None) -> None:
         context = self._context
         if close.decision is Decision.RECONCILE_CLOSE:
             context.metrics.close_refused(refusal.rule)
         about_close(context.log, close.plan_id, close.hold_id).warning(
             "guardrail_refused", symbol=close.leg.symbol, rule=refusal.rule, detail=refusal.detail
         )
-        result = refusal_result(context, _entry_of(close), refusal, context.clock.now_ms())
-        self._publisher.publish(result, None)
+        if result is not None:
+            self._publisher.publish(result, None)
         context.wakes.legs.knock(close.leg)
         context.changed(close.leg.symbol)
 

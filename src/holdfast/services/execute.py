@@ -35,6 +35,8 @@ if TYPE_CHECKING:
 
 POLL_MS = 50
 """How often a waiting plan looks again when nobody in this process knocks."""
+CLOSE_PREFIXES = ("rc-", "oc-")
+"""How the ids of RECONCILE_CLOSE and OPERATOR_CLOSE begin: an EXECUTE under one could take a close's name first."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,6 +68,20 @@ class Executor:
 
     async def execute(self, entry: PlanEntry, plan: Plan, received_ns: int) -> None:
         """Take one delivered plan to its result, or to an order that the resolver goes on with."""
+        if plan.plan_id.startswith(CLOSE_PREFIXES):
+            detail = f"ids that begin with {' or '.join(CLOSE_PREFIXES)} are those of the system's own closes"
+            result = refusal_result(
+                self._context,
+                entry,
+                Refusal(Reason.BAD_FIELD, detail, Reason.BAD_FIELD.value),
+                self._context.clock.now_ms(),
+            )
+            self._publish(entry, replace(result, result_id=f"reserved-{entry.entry_id}"))
+            return
+        with self._sender.in_hand(client_order_id(self._context.account, plan.plan_id)):
+            await self._execute(entry, plan, received_ns)
+
+    async def _execute(self, entry: PlanEntry, plan: Plan, received_ns: int) -> None:
         clock, sent = self._context.clock, 0
         deadline_ns = clock.monotonic_ns() + self._context.limits.agree_ms_max * 1_000_000
         while True:

@@ -57,13 +57,23 @@ class Fills:
         if trades:
             self._late.setdefault(name, []).extend(trades)
 
-    def booked(self, name: ClientOrderId) -> None:
-        """Forget the trades collected for an order that has just booked them."""
-        self._flying.pop(name, None)
+    def has_any(self, name: ClientOrderId) -> bool:
+        """Tell whether a trade of an order in flight was seen."""
+        return bool(self._flying.get(name))
+
+    def booked(self, name: ClientOrderId, trades: tuple[Trade, ...]) -> None:
+        """Forget the trades that were just booked; what came meanwhile, or was not taken, stays until `landed`."""
+        known = {trade.trade_id for trade in trades}
+        if name in self._flying:
+            self._flying[name] = [trade for trade in self._flying[name] if trade.trade_id not in known]
 
     def take_late(self, name: ClientOrderId) -> tuple[Trade, ...]:
         """Take the late trades of one order."""
         return tuple(self._late.pop(name, ()))
+
+    def keep_late(self, name: ClientOrderId, trades: tuple[Trade, ...]) -> None:
+        """Take late trades back that could not be booked now."""
+        self._late[name] = [*trades, *self._late.get(name, [])]
 
     # --- FeedListener ---------------------------------------------------------------------------------
 

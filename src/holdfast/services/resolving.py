@@ -21,7 +21,6 @@ from holdfast.decide.recovery import (
     resolve,
     window_end_ms,
 )
-from holdfast.domain.amounts import ZERO
 from holdfast.domain.entry import EntryKind
 from holdfast.domain.errors import JournalBusy, VenueUnavailable
 from holdfast.domain.hold import HoldReason
@@ -111,7 +110,7 @@ class Resolver:
                     raise self._broken
                 try:
                     await self._book_late(knocked)
-                    for order in await self._live():
+                    for order in sorted(await self._live(), key=self._due_ns):
                         self._start(order)
                 except JournalBusy as error:
                     self._context.log.warning("journal_busy", account=self._context.account, detail=str(error))
@@ -124,9 +123,15 @@ class Resolver:
         name = order.client_order_id
         if name in self._sender.in_flight or name in self._asking or len(self._asking) >= ASKING_MAX:
             return
+        if self._due_ns(order) > self._context.clock.monotonic_ns():
+            return  # it may not take the place of one that is due
         task = asyncio.create_task(self._look_into(order), name=f"resolve {name}")
         self._asking[name] = task
         task.add_done_callback(lambda ended: self._looked_into(name, ended))
+
+    def _due_ns(self, order: Order) -> int:
+        case = self._cases.get(order.client_order_id)
+        return case.next_ns if case is not None else 0
 
     async def _look_into(self, order: Order) -> None:
         await self._ask(await self._not_sending(order))
@@ -142,7 +147,13 @@ class Resolver:
             self._knocks.knock(name)
 
     async def _not_sending(self, order: Order) -> Order:
-        """An order that stands SENDING while nobody here sends it lost its answer: it is UNKNOWN."""
+        """An order that stands SENDING while nobody here sends it lost its answer: it is UNKNOWN.
+
+        One that stands CLAIMED while nobody here will repeat it was not executed, and ends so.
+        """
+        if order.state is OrderState.CLAIMED:
+            concluded = await self._conclude(order, _never_sent, (), "nobody will send it again")
+            return concluded.order if concluded is not None else order
         if order.state is not OrderState.SENDING:
             return order
 
@@ -164,17 +175,30 @@ class Resolver:
         return orders
 
     async def _book_late(self, names: tuple[ClientOrderId, ...]) -> None:
-        for name in names:
-            trades = self._fills.take_late(name)
-            if not trades:
-                continue
+        left = list(names)
+        try:
+            while left:
+                await self._book_late_of(left[0])
+                left.pop(0)
+        finally:
+            for name in left:  # the journal was busy: their trades are still there, and so must the knock be
+                self._knocks.knock(name)
+
+    async def _book_late_of(self, name: ClientOrderId) -> None:
+        trades = self._fills.take_late(name)
+        if not trades:
+            return
+        try:
             concluded = await conclude(
-                self._context, name, change=lambda order, _now: order, trades=trades, entry_id="", why="late trade"
+                self._context, name, change=_executed, trades=trades, entry_id="", why="late trade"
             )
             if concluded is None:
                 why = f"trade {trades[0].trade_id} is of order {name}, which the journal does not know"
                 await halt_account(self._context.journal, self._context.account, self._context.log, why)
                 self._context.wakes.alerts.knock("halt")
+        except JournalBusy:
+            self._fills.keep_late(name, trades)
+            raise
 
     async def _ask(self, order: Order) -> None:
         case = self._cases.setdefault(order.client_order_id, _Case())
@@ -291,8 +315,13 @@ def _position_before(order: Order, ledger: LedgerState, close: Close | None) -> 
 
 
 def _never_sent(order: Order, now_ms: int) -> Order:
-    if order.state is OrderState.CLAIMED and order.executed_qty == ZERO:
-        return refused(
-            order, Reason.VENUE_UNAVAILABLE, "claimed, and the process ended before it was sent again", now_ms
-        )
+    if order.state is OrderState.CLAIMED:
+        return refused(order, Reason.VENUE_UNAVAILABLE, "not executed, and not sent again", now_ms)
+    return order
+
+
+def _executed(order: Order, now_ms: int) -> Order:
+    """A trade of it was seen: an order that was to be repeated, because the venue said it had not, is asked about."""
+    if order.state is OrderState.CLAIMED:
+        return unknown(order, "not executed, it said, but a trade was seen", now_ms)
     return order

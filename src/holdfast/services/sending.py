@@ -7,11 +7,13 @@ ever given in the transaction that records it.
 
 from __future__ import annotations
 
+from collections import Counter
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from enum import Enum
 from typing import TYPE_CHECKING
 
-from holdfast.decide.outcome import adopt_report, refused, unknown
+from holdfast.decide.outcome import adopt_report, refused, unknown, was_taken
 from holdfast.domain.amounts import ZERO
 from holdfast.domain.errors import JournalBusy, VenueUnavailable
 from holdfast.domain.order import Order, OrderState
@@ -20,7 +22,7 @@ from holdfast.ports.venue import Accepted, AlreadyExists, NotExecuted, Refused, 
 from holdfast.services.concluding import Concluded, conclude
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
 
     from holdfast.domain.names import ClientOrderId, Symbol
     from holdfast.domain.order import OrderReport
@@ -92,28 +94,43 @@ class Sender:
         self._trader = trader
         self._fills = fills
         self._resolve = resolve
-        self.in_flight: set[ClientOrderId] = set()
-        """Orders that this process is sending now; the resolver keeps its hands off them."""
+        self.in_flight: Counter[ClientOrderId] = Counter()
+        """Orders that this process claims, sends or repeats now; the resolver keeps its hands off them."""
+        self._sent: set[ClientOrderId] = set()
+        """Those of them that were sent: the resolver looks at them once they are not in flight any more."""
+
+    @contextmanager
+    def in_hand(self, name: ClientOrderId) -> Iterator[None]:
+        """Keep an order to ourselves, from before its claim until it is sure that nobody here sends it (again)."""
+        self.in_flight[name] += 1
+        try:
+            yield
+        finally:
+            self.in_flight[name] -= 1
+            if not self.in_flight[name]:
+                del self.in_flight[name]
+                if name in self._sent:
+                    self._sent.discard(name)
+                    self._resolve.knock(name)
 
     async def send(self, permit: Permit, entry_id: str, sent_before: int) -> Sent:
         """Send the order whose intent has just been committed, and record what came back."""
         name = permit.client_order_id
-        self.in_flight.add(name)
-        self._fills.expect(name)
-        try:
-            self._context.live_fence()
-            started = self._context.clock.monotonic_ns()
-            outcome = await self._trader.submit(permit)
-            self._context.metrics.stage(Stage.SUBMIT, self._context.clock.monotonic_ns() - started)
-            return await self._record(permit, outcome, entry_id, sent_before)
-        except JournalBusy as error:
-            # The order left: whatever came of it, only the resolver may say so now.
-            self._context.log.warning("outcome_unrecorded", client_order_id=name, detail=str(error))
-            return Sent(None, Again.NO)
-        finally:
-            self.in_flight.discard(name)
-            self._fills.landed(name)
-            self._resolve.knock(name)
+        with self.in_hand(name):
+            self._sent.add(name)
+            self._fills.expect(name)
+            try:
+                self._context.live_fence()
+                started = self._context.clock.monotonic_ns()
+                outcome = await self._trader.submit(permit)
+                self._context.metrics.stage(Stage.SUBMIT, self._context.clock.monotonic_ns() - started)
+                return await self._record(permit, outcome, entry_id, sent_before)
+            except JournalBusy as error:
+                # The order left: whatever came of it, only the resolver may say so now.
+                self._context.log.warning("outcome_unrecorded", client_order_id=name, detail=str(error))
+                return Sent(None, Again.NO)
+            finally:
+                self._fills.landed(name)
 
     async def _record(self, permit: Permit, outcome: SubmitOutcome, entry_id: str, sent_before: int) -> Sent:
         match outcome:
@@ -138,6 +155,12 @@ class Sender:
 
     async def _not_executed(self, permit: Permit, outcome: NotExecuted, entry_id: str, sent_before: int) -> Sent:
         limits = self._context.limits
+        if self._fills.has_any(permit.client_order_id):  # the venue's word against its own trades: ask, do not repeat
+            text = f"{outcome.text}, but the stream shows a trade of it"
+            concluded = await self._conclude(
+                permit, lambda order, now: unknown(order, text, now), (), entry_id, "contradicted by a trade"
+            )
+            return Sent(concluded, Again.NO)
         if sent_before + 1 < limits.send_attempts_max and outcome.retry_after_ms <= RETRY_WAIT_MS_MAX:
             concluded = await self._conclude(
                 permit, lambda order, now: _to_be_repeated(order, outcome.text, now), (), entry_id, "not executed"
@@ -178,7 +201,7 @@ class Sender:
         concluded = await conclude(
             self._context, permit.client_order_id, change=change, trades=trades, entry_id=entry_id, why=why
         )
-        self._fills.booked(permit.client_order_id)
+        self._fills.booked(permit.client_order_id, trades)
         return concluded
 
 
@@ -193,4 +216,6 @@ def adopting(report: OrderReport) -> Callable[[Order, int], Order]:
 
 def _to_be_repeated(order: Order, text: str, now_ms: int) -> Order:
     """Back to claimed: the request was not executed, and only a whole new permit sends it again."""
+    if order.state is not OrderState.SENDING or was_taken(order):
+        return unknown(order, f"not executed, it said, but the order is {order.state.value}: {text}", now_ms)
     return replace(order, state=OrderState.CLAIMED, error_detail=text, updated_ms=now_ms)
