@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 DEADLINE_S = 30
 LOOK_S = 0.02
 """Between two looks at a condition that lives in another process."""
-SYMBOLS = 30
+SYMBOLS = 60
 COMMAND = (sys.executable, "-c", "from holdfast.cli.main import main; main()")
 SIM = ("sim", "--port", "0", "--json", "--volatility", "0", "--limits", "100", "--symbols", str(SYMBOLS))
 KEYS = {"T_KEY_A": "key-a", "T_SECRET_A": "secret-a", "T_KEY_M": "key-m", "T_SECRET_M": "secret-m"}

@@ -150,7 +150,8 @@ def test_close_works_during_a_hold_and_a_halt(home: House) -> None:
 )
 def test_what_cannot_be_done_is_refused_with_its_reason(home: House, words: tuple[str, ...], why: str) -> None:
     """A refusal is one line on standard error that says why, and status 1."""
-    filled = [word.format(home.symbol()) for word in words]
+    symbol = home.symbol()
+    filled = [word.format(symbol) for word in words]
     yes = () if words[0] == "hold" else ("--yes",)
     said = home.ask("auto", *filled, *yes, *WHY)
     assert (said.status, len(said.err.splitlines())) == (1, 1)
@@ -165,6 +166,16 @@ def test_an_approval_lets_a_hold_close_above_the_limit_or_is_refused(home: House
     home.trade("manual", symbol, "SELL", "1")
     home.flat("manual", symbol)
     assert home.ask("manual", "approve", hold, "--yes", *WHY).status == 1
+
+
+def test_an_order_with_a_known_fate_is_not_resolved_by_a_word(home: House) -> None:
+    """Resolve is for orders that nobody can prove: for a filled one it is refused, and the ledger stays."""
+    symbol = home.symbol()
+    words = ("plan", "submit", "--symbol", symbol, "--side", "BUY", "--qty", "1", "--json")
+    order = home.ask("auto", *words).json()["client_order_id"]
+    said = home.ask("auto", "resolve", order, "--not-accepted", "--yes", *WHY)
+    assert (said.status, "refused" in said.err) == (1, True)
+    assert home.leg("auto", symbol)["ledger_amt"] == "1"
 
 
 def wrong(said: Said, words: str) -> None:

@@ -66,7 +66,7 @@ def test_a_missing_key_is_named_with_its_line(home: House, tmp_path: Path, monke
 
 def test_an_unknown_symbol_keeps_it_from_starting(home: House, tmp_path: Path) -> None:
     """A symbol that the exchange does not list is named."""
-    text = settings_text(home.exchange["base_url"]).replace("SYM030USDT", "NOSUCHUSDT")
+    text = settings_text(home.exchange["base_url"]).replace("SYM060USDT", "NOSUCHUSDT")
     status, err = start(written(tmp_path, text))
     assert (status, "lists no NOSUCHUSDT" in err) == (2, True)
 

@@ -12,7 +12,7 @@ import pytest
 
 from holdfast.cli.journal_access import open_desk
 from holdfast.domain.names import AccountId
-from tests.integration.cli.command_line import COMMAND, DEADLINE_S, House, say, until
+from tests.integration.cli.command_line import COMMAND, DEADLINE_S, SYMBOLS, House, say, until
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -89,7 +89,7 @@ def test_status_needs_neither_bus_nor_services(lonely: Path) -> None:
     """A new journal without any service is readable: every allowlisted symbol is there, unseen."""
     said = say("status", "--account", "auto", "--settings", str(lonely))
     assert "no baseline yet" in said.out
-    assert said.out.count("NOT SEEN") == 30
+    assert said.out.count("NOT SEEN") == SYMBOLS
 
 
 def test_without_a_journal_it_says_what_makes_one(tmp_path: Path, home: House) -> None:
