@@ -42,7 +42,7 @@ def heading(standing: Standing) -> str:
         parts.append("no baseline yet")
     if standing.alerts:
         ids = ", ".join(alert.alert_id for alert in standing.alerts)
-        parts.append(f"{len(standing.alerts)} alerts wait: {ids} (`holdfast alerts ack`)")
+        parts.append(f"alerts wait: {ids} (`holdfast alerts ack`)")
     return "; ".join(parts)
 
 
