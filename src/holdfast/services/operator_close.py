@@ -5,6 +5,9 @@ close (DESIGN §6).
 
 It works during a hold and during a halt: exits must. A position larger than the largest MARKET order is closed
 slice by slice, at most `SLICES_MAX`; each slice is a close of its own.
+
+A request that is found again, after a crash or a busy journal, goes on where it was: what its slices have filled
+counts, and no slice is planned a second time.
 """
 
 from __future__ import annotations
@@ -50,20 +53,20 @@ class OperatorClose:
         context = self._context
         while True:
             await context.wakes.operator_closes.take(POLL_MS)
-            for request in await context.journal.query(context.account, lambda reads: reads.requests_open()):
-                if request.kind is RequestKind.CLOSE:
-                    await self._carry_out(request)
+            try:
+                for request in await context.journal.query(context.account, lambda reads: reads.requests_open()):
+                    if request.kind is RequestKind.CLOSE:
+                        await self._carry_out(request)
+            except JournalBusy as error:  # it stays open, and goes on where it was
+                context.log.warning("requests_wait", account=context.account, detail=str(error))
 
     async def _carry_out(self, request: OperatorRequest) -> None:
+        if await refuse_old(self._context, request):
+            return
         try:
-            if await refuse_old(self._context, request):
-                return
             outcome, state = await self._close(request)
         except VenueUnavailable as error:
             outcome, state = f"the venue gave no complete answer: {error}", RequestState.REFUSED
-        except JournalBusy as error:
-            self._context.log.warning("request_waits", request=request.request_id, detail=str(error))
-            return
         await self._context.transact(
             read=lambda _: None,
             decide=lambda _: None,
@@ -76,32 +79,53 @@ class OperatorClose:
         leg = await self._leg(request, request.symbol)
         if isinstance(leg, str):
             return leg, RequestState.REFUSED
+        started = await self._started(request)
+        done = sum((filled for _, filled in started), ZERO)
         view = await self._look(leg)
         try:
-            wanted = parse_amount(request.qty) if request.qty else abs(view.amt)
+            wanted = parse_amount(request.qty) if request.qty else abs(view.amt) + done
         except BadAmount as error:
             return str(error), RequestState.REFUSED
-        if view.amt == ZERO:
+        if not started and view.amt == ZERO:
             return f"{leg.key} is flat at the exchange already", RequestState.REFUSED
-        if wanted <= ZERO or wanted > abs(view.amt):
+        if wanted <= ZERO or (not started and wanted > abs(view.amt)):
             held = format_amount(view.amt)
             return f"{format_amount(wanted)} is not within the position of {held}", RequestState.REFUSED
-        return await self._slices(request, leg, wanted)
+        return await self._slices(request, leg, wanted, started)
 
-    async def _slices(self, request: OperatorRequest, leg: Leg, wanted: Decimal) -> tuple[str, RequestState]:
-        done = ZERO
+    async def _started(self, request: OperatorRequest) -> list[tuple[str | None, Decimal]]:
+        """The outcomes of the slices that were planned before: one that was not sent yet is carried out first."""
+        started: list[tuple[str | None, Decimal]] = []
         for number in range(1, SLICES_MAX + 1):
+            plan_id = _slice_id(request, number)
+            if await self._planned(plan_id) is None:
+                break
+            await self._closer.close(plan_id)
+            started.append(await self._outcome(plan_id))
+        return started
+
+    async def _planned(self, plan_id: PlanId) -> Close | None:
+        return await self._context.journal.query(self._context.account, lambda reads: reads.close(plan_id))
+
+    async def _slices(
+        self, request: OperatorRequest, leg: Leg, wanted: Decimal, started: list[tuple[str | None, Decimal]]
+    ) -> tuple[str, RequestState]:
+        done = sum((filled for _, filled in started), ZERO)
+        refusal = next((why for why, _ in started if why is not None), None)
+        for number in range(len(started) + 1, SLICES_MAX + 1):
+            if refusal is not None:
+                return f"{format_amount(done)} closed, then: {refusal}", RequestState.REFUSED
+            if done >= wanted:
+                return f"{format_amount(done)} closed", RequestState.DONE
             view = await self._look(leg)
-            plan_id = PlanId(f"oc-{request.request_id}-{number}")
+            plan_id = _slice_id(request, number)
             refusal = await self._plan(request, plan_id, leg, view, qty=min(wanted - done, abs(view.amt)))
             if refusal is None:
                 await self._closer.close(plan_id)
                 refusal, filled = await self._outcome(plan_id)
                 done += filled
-            if refusal is not None:
-                return f"{format_amount(done)} closed, then: {refusal}", RequestState.REFUSED
-            if done >= wanted:
-                return f"{format_amount(done)} closed", RequestState.DONE
+        if refusal is None and done >= wanted:
+            return f"{format_amount(done)} closed", RequestState.DONE
         return f"{format_amount(done)} closed in {SLICES_MAX} slices; ask again for the rest", RequestState.REFUSED
 
     async def _leg(self, request: OperatorRequest, symbol: Symbol) -> Leg | str:
@@ -127,13 +151,13 @@ class OperatorClose:
             return f"no whole step of {leg.symbol} is left to close"
 
         def read(reads: Reads) -> tuple[Close | None, bool]:
-            return reads.unfinished_close(leg), is_still_asked(reads, request)
+            return reads.close(plan_id) or reads.unfinished_close(leg), is_still_asked(reads, request)
 
         def decide(facts: tuple[Close | None, bool]) -> str | None:
             unfinished, is_asked = facts
             if not is_asked:
                 return "it was withdrawn meanwhile"
-            if unfinished is not None and unfinished.state is CloseState.CLAIMED:
+            if unfinished is not None and (unfinished.plan_id == plan_id or unfinished.state is CloseState.CLAIMED):
                 return f"close {unfinished.plan_id} is under way"
             return None
 
@@ -185,3 +209,8 @@ class OperatorClose:
             return f"the close is {state} without an outcome yet; `holdfast explain` follows it", ZERO
 
         return await self._context.journal.query(self._context.account, read)
+
+
+def _slice_id(request: OperatorRequest, number: int) -> PlanId:
+    """Name a slice by its request: the same slice has the same name on every restart."""
+    return PlanId(f"oc-{request.request_id}-{number}")
