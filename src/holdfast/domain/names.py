@@ -33,7 +33,7 @@ def client_order_id(account: AccountId, plan_id: PlanId) -> ClientOrderId:
     libraries sign in two different ways (venue fact sheet, exactly-once rules).
     """
     digest = hashlib.sha256(f"{account}\x00{plan_id}".encode()).digest()
-    return ClientOrderId(CLIENT_ORDER_PREFIX + base64.b32encode(digest).decode("ascii").lower()[:26])
+    return ClientOrderId(CLIENT_ORDER_PREFIX + base64.b32encode(digest[:20]).decode("ascii").lower()[:26])
 
 
 def is_our_client_order_id(text: str) -> bool:

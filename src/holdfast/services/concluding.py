@@ -71,16 +71,15 @@ async def conclude(
         before, now_ms = facts
         if choice is None or before is None:
             return
-        tx.put_order(choice)
         order, booked = book_trades(tx, choice, trades, MoveCause.FILL)
+        if not booked:
+            tx.put_order(order)
         late = Written(written, [])
         order = write_late_acceptance(tx, before, order, booked, late)
-        if late.alerted:
-            context.wakes.alerts.knock("late")
         if booked:
             written.append(tx.append(fill_entry(order, booked, EntryKind.FILL)))
         if choice.state is not before.state or choice.executed_qty != before.executed_qty:
-            written.append(tx.append(_outcome_entry(order, before.state, why)))
+            written.append(tx.append(outcome_entry(order, before.state, why)))
         record = tx.plan(order.plan_id)
         result = record.result if record is not None else None
         is_first = order.state.is_final and record is not None and result is None
@@ -94,11 +93,13 @@ async def conclude(
     if not ended:
         return None
     context.emit(written)
-    _tell(context, ended[0])
+    _tell(context, ended[0], written)
     return ended[0]
 
 
-def _tell(context: Context, concluded: Concluded) -> None:
+def _tell(context: Context, concluded: Concluded, written: list[JournaledEntry]) -> None:
+    if any(each.entry.kind is EntryKind.ALERT for each in written):
+        context.wakes.alerts.knock("late")
     order = concluded.order
     context.wakes.legs.knock(order.leg)
     context.changed(order.leg.symbol)
@@ -120,7 +121,8 @@ def _tell(context: Context, concluded: Concluded) -> None:
         context.metrics.close_executed()
 
 
-def _outcome_entry(order: Order, was: OrderState, why: str) -> Entry:
+def outcome_entry(order: Order, was: OrderState, why: str) -> Entry:
+    """The journal's line about what became of an order, and why that was written."""
     return Entry(
         EntryKind.ORDER_OUTCOME,
         order.leg.account,

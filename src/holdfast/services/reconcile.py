@@ -14,18 +14,17 @@ import asyncio
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from holdfast.decide.episode import EpisodeFacts, MoveKind, automatic_hold, next_move
-from holdfast.decide.reconcile import LegFacts, Status, Verdict, judge
-from holdfast.domain.amounts import ZERO, format_amount
+from holdfast.decide.episode import MoveKind, next_move
+from holdfast.decide.reconcile import Status, Verdict, judge
+from holdfast.domain.amounts import format_amount
 from holdfast.domain.entry import Entry, EntryKind, JsonValue
 from holdfast.domain.errors import JournalBusy, VenueUnavailable
-from holdfast.domain.hold import HoldReason
 from holdfast.domain.sides import Leg, PositionMode, PositionSide
 from holdfast.ports.telemetry import Stage, about_close
 from holdfast.services.context import Errand
 from holdfast.services.halting import halt_account
 from holdfast.services.holding import Written
-from holdfast.services.leg_memory import LegMemory, fresh_second
+from holdfast.services.leg_memory import LegMemory, LegStep, Shown, read_leg
 from holdfast.services.looks import Look, take_look
 from holdfast.services.moves import Judged, write_move
 
@@ -55,19 +54,11 @@ SETTLE_LOOK_MS = 200
 
 
 @dataclass(frozen=True, slots=True)
-class _LegStep:
-    """One leg's facts, and how many closes were planned under its hold so far."""
-
-    facts: EpisodeFacts
-    closes_planned: int
-
-
-@dataclass(frozen=True, slots=True)
 class _Step:
     """The facts of one evaluating transaction."""
 
     state: AccountState
-    legs: tuple[_LegStep, ...]
+    legs: tuple[LegStep, ...]
 
 
 def _judge_all(step: _Step) -> tuple[Judged, ...]:
@@ -180,9 +171,12 @@ class Reconciler:
         baseline = self.picture.complete_read_ms is not None
         out = Written([], [])
 
+        shown = [self._shown(leg) for leg in legs]
+        loop = asyncio.get_running_loop()
+
         def read(reads: Reads) -> _Step:
-            state, now_ms = reads.account(), reads.now_ms()
-            return _Step(state, tuple(self._facts(reads, leg, state, now_ms) for leg in legs))
+            state = reads.account()
+            return _Step(state, tuple(read_leg(reads, each, state, context.limits) for each in shown))
 
         def write(tx: Tx, choice: tuple[Judged, ...], step: _Step) -> None:
             out.entries.clear()
@@ -192,6 +186,10 @@ class Reconciler:
                 self._write_baseline(tx, out)
             for judged in choice:
                 write_move(tx, judged, out)
+                if judged.move.kind is MoveKind.HOLD and judged.verdict.row > 1:
+                    # A look only reads: it may be under way while the hold's commit waits for the disk. The
+                    # journal may run this on a thread of its own, so the loop is asked.
+                    loop.call_soon_threadsafe(self._look, judged.facts.leg.ledger.leg)
             if proof_ms is not None and proof_ms != self._stamped_ms:
                 tx.set_stamp(proof_ms)
 
@@ -203,38 +201,19 @@ class Reconciler:
             self._after(judged, started_ns)
         self._announce(out, decided)
 
-    def _facts(self, reads: Reads, leg: Leg, state: AccountState, now_ms: int) -> _LegStep:
+    def _shown(self, leg: Leg) -> Shown:
+        """What the venue showed of the leg until now, fixed before the transaction that decides about it."""
         memory = self._memory.setdefault(leg, LegMemory())
-        ledger = reads.leg(leg)
-        holds = tuple(hold for hold in reads.open_holds(leg.symbol) if hold.leg == leg)
-        auto = automatic_hold(holds)
-        rules = self.context.rules.instruments.get(leg.symbol)
-        view = self.picture.of(leg)
-        facts = EpisodeFacts(
-            leg=LegFacts(
-                now_ms=now_ms,
-                limits=self.context.limits,
-                step=rules.qty_step if rules is not None else ZERO,
-                view=view,
-                complete_read_ms=self.picture.complete_read_ms,
-                ledger=ledger,
-                baseline=state.baseline_ms is not None,
-                unledgered_hold=auto is not None and auto.reason is HoldReason.UNLEDGERED,
-                orders=tuple(order for order in reads.live_orders(leg.symbol) if order.leg == leg),
-                settling_since_ms=memory.settling_since_ms,
-                evidence=memory.evidence,
-            ),
-            holds=holds,
-            unfinished=reads.unfinished_close(leg) if auto is not None else None,
-            second=fresh_second(memory.second, view, ledger.last_fill_ms, auto.opened_ms if auto else None),
-            instrument=rules,
+        return Shown(
+            leg=leg,
+            view=self.picture.of(leg),
+            complete_read_ms=self.picture.complete_read_ms,
+            settling_since_ms=memory.settling_since_ms,
+            evidence=memory.evidence,
+            second=memory.second,
+            instrument=self.context.rules.instruments.get(leg.symbol),
             mark_price=self._mark(leg, memory),
-            trading=state.trading_state,
         )
-        planned = 0
-        if auto is not None:
-            planned = sum(e.entry.kind is EntryKind.CLOSE_PLANNED for e in reads.entries_of_hold(auto.hold_id))
-        return _LegStep(facts, planned)
 
     def _mark(self, leg: Leg, memory: LegMemory) -> Decimal | None:
         if memory.second is not None and memory.second.mark_price is not None:
@@ -265,7 +244,7 @@ class Reconciler:
             memory.looks = 1
             self._look_again_in(leg, SETTLE_LOOK_MS)
         elif move.kind in {MoveKind.LOOK, MoveKind.HOLD} and verdict.row > 1:
-            self._look(leg, memory)
+            self._look(leg)
         elif move.kind is MoveKind.OPERATOR and verdict.row > 1:
             self._look_now_and_then(leg, memory)
         elif move.kind in {MoveKind.REPAIR, MoveKind.ADOPT, MoveKind.SUPERSEDE}:
@@ -297,8 +276,9 @@ class Reconciler:
             self.context.metrics.stage(Stage.DRIFT_TO_RELEASE, took)
         memory.drift_ns = None
 
-    def _look(self, leg: Leg, memory: LegMemory) -> None:
+    def _look(self, leg: Leg) -> None:
         """Take a look, unless one is under way; waits grow with each look of the episode."""
+        memory = self._memory.setdefault(leg, LegMemory())
         if memory.looking is not None:
             return
         wait_ms = LOOK_WAITS_MS[min(memory.looks, len(LOOK_WAITS_MS) - 1)]
@@ -309,7 +289,7 @@ class Reconciler:
     def _look_now_and_then(self, leg: Leg, memory: LegMemory) -> None:
         """While a person is asked, trades may still come that explain it all."""
         if self.context.clock.monotonic_ns() - memory.looked_ns > OPERATOR_LOOK_MS * 1_000_000:
-            self._look(leg, memory)
+            self._look(leg)
 
     async def _take_look(self, leg: Leg, memory: LegMemory, wait_ms: int) -> None:
         if wait_ms:
