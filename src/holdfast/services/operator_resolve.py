@@ -2,7 +2,9 @@
 
 Only an UNKNOWN order past its window may be resolved so: before that the venue itself may still answer. "Filled" is
 believed for the whole unbooked quantity and moves the ledger by it, journaled with who and why; if the venue says
-otherwise later, that is drift, and it is held.
+otherwise later, that is drift, and it is held. A trade that shows up later moves the ledger no second time: the
+believed part counts as undone drift from then on. Order, ledger, result, close and the request's end are one
+transaction: a word that is found again, after a crash, has either moved nothing or ended.
 """
 
 from __future__ import annotations
@@ -10,7 +12,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from holdfast.decide.outcome import result_of
+from holdfast.decide.outcome import result_of, was_taken
 from holdfast.decide.recovery import window_end_ms
 from holdfast.domain.amounts import ZERO, format_amount
 from holdfast.domain.errors import JournalBusy
@@ -18,10 +20,12 @@ from holdfast.domain.ledger import MoveCause
 from holdfast.domain.operator import OperatorRequest, RequestKind, RequestState
 from holdfast.domain.order import Order, OrderState
 from holdfast.domain.reasons import Reason
-from holdfast.services.concluding import conclude, end_close
+from holdfast.services.concluding import conclude, end_close, outcome_entry
 from holdfast.services.requests import end_request
 
 if TYPE_CHECKING:
+    from holdfast.domain.entry import JournaledEntry
+    from holdfast.domain.plan import PlanResult
     from holdfast.ports.journal import Tx
     from holdfast.ports.venue import VenueTrader
     from holdfast.services.context import Context
@@ -44,12 +48,12 @@ class OperatorResolve:
         context = self._context
         while True:
             await context.wakes.operator_resolves.take(POLL_MS)
-            for request in await context.journal.query(context.account, lambda reads: reads.requests_open()):
-                if request.kind in _KINDS:
-                    try:
+            try:
+                for request in await context.journal.query(context.account, lambda reads: reads.requests_open()):
+                    if request.kind in _KINDS:
                         await self._carry_out(request)
-                    except JournalBusy as error:
-                        context.log.warning("request_waits", request=request.request_id, detail=str(error))
+            except JournalBusy as error:
+                context.log.warning("requests_wait", account=context.account, detail=str(error))
 
     async def _carry_out(self, request: OperatorRequest) -> None:
         name = request.client_order_id
@@ -62,11 +66,12 @@ class OperatorResolve:
             return
         who = f"{request.name}: {request.reason}"
         if request.kind is RequestKind.RESOLVE_FILLED:
-            await self._book(order, who)
+            await self._believe(request, order, who)
+            return
         concluded = await conclude(
             self._context,
             order.client_order_id,
-            change=lambda each, now: _resolved(each, request.kind, who, now),
+            change=lambda each, now: _not_accepted(each, who, now),
             trades=(),
             entry_id="",
             why=f"resolved by {who}",
@@ -82,34 +87,49 @@ class OperatorResolve:
             return "a name and a reason are needed"
         if order.state is not OrderState.UNKNOWN:
             return f"the order is {order.state.value}, not unknown"
+        if request.kind is RequestKind.RESOLVE_NOT_ACCEPTED and was_taken(order):
+            return "the venue has shown that it took the order: it can't be said not to have been accepted"
         left_ms = window_end_ms(order, self._context.limits) - self._trader.venue_now_ms()
         if left_ms > 0:
             return f"the venue may still answer for {left_ms} ms; ask again then"
         return None
 
-    async def _book(self, order: Order, who: str) -> None:
+    async def _believe(self, request: OperatorRequest, order: Order, who: str) -> None:
         """Move the ledger by the person's word, for what no trade has booked, and give the plan that result.
 
-        The order's own quantities stay what trades have proven.
+        The order's executed and booked quantities stay what trades have proven.
         """
+        written: list[JournaledEntry] = []
+        given: list[PlanResult] = []
 
         def write(tx: Tx, _choice: None, current: Order | None) -> None:
+            written.clear()
+            given.clear()
             if current is None or current.state is not OrderState.UNKNOWN:
+                end_request(tx, request, RequestState.REFUSED, "its fate became known meanwhile")
                 return
-            left = current.qty - current.booked_qty
+            now_ms, left = tx.now_ms(), current.qty - current.booked_qty
             part = current.ledger_part(left)
             if part > ZERO:
                 move = f"resolved as filled by {who} ({format_amount(left)})"
                 tx.move_ledger(current.leg, part * current.side.sign, MoveCause.ADOPT, move)
-            now_ms, record = tx.now_ms(), tx.plan(current.plan_id)
-            believed = replace(current, state=OrderState.FILLED, executed_qty=current.qty, error="", error_detail=who)
+            filled = replace(current, state=OrderState.FILLED, error="", error_detail=who, updated_ms=now_ms)
+            tx.put_order(replace(filled, against_drift_qty=current.qty))
+            written.append(tx.append(outcome_entry(filled, current.state, f"resolved by {who}")))
+            record, believed = tx.plan(current.plan_id), replace(filled, executed_qty=current.qty)
             if record is not None and record.result is None:
-                result = result_of(believed, "", None, now_ms)
-                tx.put_plan(current.plan_id, record.content_hash, current.leg.symbol, result)
-            end_close(tx, believed, self._context.limits, now_ms)
+                given.append(result_of(believed, "", None, now_ms))
+                tx.put_plan(current.plan_id, record.content_hash, current.leg.symbol, given[0])
+                written.extend(end_close(tx, believed, self._context.limits, now_ms))
+            end_request(tx, request, RequestState.DONE, f"{current.client_order_id} is {request.kind.value}")
 
         name = order.client_order_id
         await self._context.transact(read=lambda reads: reads.order(name), decide=lambda _: None, write=write)
+        self._context.emit(written)
+        for result in given:
+            self._publisher.publish(result, None)
+        self._context.wakes.legs.knock(order.leg)
+        self._context.changed(order.leg.symbol)
 
     async def _end(self, request: OperatorRequest, state: RequestState, outcome: str) -> None:
         await self._context.transact(
@@ -119,9 +139,9 @@ class OperatorResolve:
         )
 
 
-def _resolved(order: Order, kind: RequestKind, who: str, now_ms: int) -> Order:
-    if kind is RequestKind.RESOLVE_FILLED:
-        return replace(order, state=OrderState.FILLED, error="", error_detail=who, updated_ms=now_ms)
+def _not_accepted(order: Order, who: str, now_ms: int) -> Order:
+    if order.state is not OrderState.UNKNOWN or was_taken(order):
+        return order
     return replace(
         order,
         state=OrderState.NOT_ACCEPTED,
