@@ -35,6 +35,8 @@ BATCH_MAX = 256
 QUEUE_MAX = 4_096
 COPIES_MS = 250
 """How long changes of copies are gathered; a change of a hold is not gathered."""
+URGENT_MS = 3
+"""How long the copies of an urgent change wait all the same: the event, the look and the close go first."""
 CHECK_MS = 500
 """How often the bus is asked whether it still is the one we filled."""
 SWEEP_AGE_MS = 2_000
@@ -243,6 +245,7 @@ class Publisher:
             try:
                 async with asyncio.timeout(COPIES_MS / 1000):
                     await urgent.wait()
+                    await asyncio.sleep(URGENT_MS / 1000)
             except TimeoutError:
                 pass  # nothing urgent: what was gathered is written now
             urgent.clear()
