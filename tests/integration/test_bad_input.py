@@ -157,9 +157,5 @@ def test_a_hundred_bad_plans_between_good_ones(world: World) -> None:
     assert [one["executed"] for one in results] == ["true"] * 5
     assert [one["executedQty"] for one in desk.exchange.orders(symbol)] == ["0.1", "0.11", "0.12", "0.13", "0.14"]
     until(lambda: desk.bus.pending() == 0, "everything is acknowledged")
-    answered = [one["entry_id"] for one in desk.bus.results()]
-    twice = [one for one in desk.bus.results() if answered.count(one["entry_id"]) > 1]
-    assert twice == [], (
-        now_ms(),
-        [(o["entry_id"], o["timestamp"], o["status"], o["error"], o["result_id"]) for o in twice],
-    )
+    answered = [one["entry_id"] for one in desk.bus.results() if one["entry_id"]]  # a close's result answers no entry
+    assert [one for one in answered if answered.count(one) > 1] == []

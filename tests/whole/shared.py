@@ -17,7 +17,9 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from tests.whole.audit import audit
 from tests.whole.exchange import Exchange
+from tests.whole.program import until
 from tests.whole.services import ALL_SYMBOLS, AccountPlan, House
 
 if TYPE_CHECKING:
@@ -95,6 +97,15 @@ class World:
         """A symbol of `main` that no other test uses."""
         return f"SYM{next(self._symbols):03d}USDT"
 
+    def audit(self) -> None:
+        """What must be true at rest, whatever was done to the system before; raises AssertionError."""
+        assert self.run.is_running(), self.run.log()[-2000:]
+        assert "service_stopped" not in self.run.log()
+        assert "Traceback" not in self.run.log()
+        until(lambda: self.house.metrics()["holdfast_holds_without_next_step"] == 0, "every hold has a next step")
+        for desk in self.desks.values():
+            audit(desk)
+
     def close(self) -> None:
         """End everything."""
         if hasattr(self, "house"):
@@ -119,6 +130,7 @@ def shared_world() -> Iterator[World]:
     atexit.register(world.close)
     try:
         yield world
+        world.audit()
     finally:
         atexit.unregister(world.close)
         _standing.remove(world)

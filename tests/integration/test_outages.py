@@ -1,0 +1,437 @@
+"""Lines, processes and servers that fail in the middle of an episode: it ends healed, or refused, never doubled."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+import threading
+from contextlib import contextmanager
+from decimal import Decimal
+from typing import TYPE_CHECKING
+
+import pytest
+import redis
+
+from holdfast.bus.embedded import EmbeddedServer
+from tests.whole.bus import new_plan
+from tests.whole.exchange import Exchange
+from tests.whole.program import never, until
+from tests.whole.services import AccountPlan, House
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+    from tests.whole.services import Desk
+    from tests.whole.shared import World
+
+SYMBOLS = ("BTCUSDT", "ETHUSDT", *(f"SYM{n:03d}USDT" for n in range(1, 9)))
+ONE = AccountPlan("solo", "quantum", SYMBOLS)
+START_S = 15.0
+STAMP_AGE_S = 1.0
+"""`stamp_age_ms_max` by default."""
+
+
+@pytest.fixture
+def exchange(tmp_path: Path) -> Iterator[Exchange]:
+    """A simulator of one's own, which may be frozen and flooded."""
+    with Exchange(tmp_path) as running:
+        yield running
+
+
+@contextmanager
+def a_house(folder: Path, exchange: Exchange, *, bus_url: str = "") -> Iterator[House]:
+    """A settings file with one account; whatever was started on it ends with the block."""
+    house = House(folder / "house", exchange.url, (ONE,), bus_url=bus_url)
+    try:
+        yield house
+    finally:
+        house.close()
+
+
+@contextmanager
+def a_bus(folder: Path) -> Iterator[str]:
+    """A server that is none of the services' own; its address."""
+    ready, ended = threading.Event(), threading.Event()
+    address: list[str] = []
+
+    async def serve() -> None:
+        async with EmbeddedServer(folder) as server:
+            address.append(server.url)
+            ready.set()
+            await asyncio.to_thread(ended.wait)
+
+    thread = threading.Thread(target=lambda: asyncio.run(serve()))
+    thread.start()
+    try:
+        assert ready.wait(START_S)
+        yield address[0]
+    finally:
+        ended.set()
+        thread.join()
+
+
+# --- the account's lines --------------------------------------------------------------------------------
+
+
+def test_a_drift_behind_a_silent_stream_is_found_by_the_backstop(world: World) -> None:
+    """When the private stream loses every event, the next complete view finds the drift and it is closed."""
+    desk = world.desks["line"]
+    desk.until_open("SYM001USDT")
+    silent = desk.exchange.arm("stream_drop", count=0)
+    desk.heals("SYM001USDT", "BUY", "0.07", within_s=6.0)
+    assert silent.hits > 0
+    silent.disarm()
+    desk.until_open("SYM001USDT")
+    desk.bus.execute("SYM001USDT", "BUY", "0.10")
+
+
+@pytest.mark.parametrize("act", ["streams/close", "streams/expire"])
+def test_a_stream_that_ends_is_opened_again_and_what_it_missed_is_closed(world: World, act: str) -> None:
+    """The stream is cut or its key expires, somebody trades: the drift is found and closed."""
+    desk, symbol = world.desks["line"], {"streams/close": "SYM002USDT", "streams/expire": "SYM003USDT"}[act]
+    desk.until_open(symbol)
+    world.exchange.post(act, account="line")
+    desk.heals(symbol, "SELL", "0.07")
+    desk.until_open(symbol)
+    desk.bus.execute(symbol, "BUY", "0.10")
+
+
+def test_a_stream_that_drops_in_the_middle_of_an_episode_changes_nothing(world: World) -> None:
+    """The close's own events are lost with the stream: the episode ends all the same, with one close."""
+    desk, symbol = world.desks["line"], "SYM004USDT"
+    desk.until_open(symbol)
+    lost = desk.exchange.arm("stream_close", event="ORDER_TRADE_UPDATE", symbol=symbol, skip=1)
+    desk.heals(symbol, "BUY", "0.07")
+    assert lost.hits == 1
+    desk.until_open(symbol)
+
+
+def test_a_lost_trade_event_of_an_own_order_is_no_drift(world: World) -> None:
+    """An own fill whose events never come is asked for, booked, and neither held nor closed."""
+    desk, symbol = world.desks["line"], "SYM005USDT"
+    desk.until_open(symbol)
+    lost = desk.exchange.arm("stream_drop", symbol=symbol, count=2)
+    desk.bus.execute(symbol, "BUY", "0.10")
+    desk.until_agreed(symbol)
+    desk.until_open(symbol)
+    desk.bus.execute(symbol, "SELL", "0.10")
+    assert lost.hits == 2
+    assert desk.bus.events(symbol) == []
+    assert desk.exchange.sent(symbol) == [("BUY", "0.1"), ("SELL", "0.1")]
+
+
+@pytest.mark.parametrize("lag_ms", [250, 700])
+def test_a_close_by_positions_that_lag_is_never_doubled(world: World, lag_ms: int) -> None:
+    """With positions and trades over REST shown late, the drift is still closed once, to the step."""
+    desk, symbol = world.desks["line"], {250: "SYM006USDT", 700: "SYM007USDT"}[lag_ms]
+    desk.until_open(symbol)
+    names = ("stale_positions", "stale_trades", "stale_orders")
+    stale = [desk.exchange.arm(name, count=0, symbol=symbol, delay_ms=lag_ms) for name in names]
+    desk.heals(symbol, "BUY", "0.07", within_s=12.0)
+    never(lambda: len(desk.exchange.orders(symbol)) > 1, "a second close", 1.5)
+    for fault in stale:
+        fault.disarm()
+    assert desk.exchange.position(symbol) == 0
+
+
+def test_a_close_message_deleted_from_the_stream_is_taken_from_the_journal(world: World) -> None:
+    """Every RECONCILE_CLOSE is deleted from the stream as it appears: the drift is closed all the same."""
+    desk, symbol = world.main, world.symbol()
+    desk.until_open(symbol)
+    stream = desk.bus.key("stream:trading.plan")
+    gone: list[str] = []
+
+    def healed() -> bool:
+        for entry_id, fields in desk.bus.redis.xrange(stream) or ():
+            if fields and fields.get("decision") == "RECONCILE_CLOSE" and fields.get("symbol") == symbol:
+                gone.append(str(entry_id))
+                desk.bus.redis.xdel(stream, str(entry_id))
+        return "HOLD_RELEASED" in desk.bus.events(symbol)
+
+    desk.exchange.trade(symbol, "BUY", "0.07")
+    until(healed, "healed")
+    assert desk.exchange.sent(symbol) == [("SELL", "0.07")]
+
+
+def test_a_bus_wiped_in_the_middle_of_an_episode_costs_nothing(world: World) -> None:
+    """FLUSHALL while a drift is being closed: it is closed once, and every published copy comes back."""
+    desk, symbol, other = world.main, world.symbol(), "SYM008USDT"
+    off = world.desks["off"]
+    for each, name in ((desk, symbol), (off, other)):
+        each.until_open(name)
+    desk.bus.execute(symbol, "BUY", "0.20")
+    off.exchange.trade(other, "BUY", "0.07")
+    held = off.until_held(other)
+    slow = desk.exchange.arm_order("reply_delay", symbol, delay_ms=200)
+    desk.exchange.trade(symbol, "BUY", "0.07")
+    until(lambda: slow.hits, "the close is under way")
+    desk.bus.redis.flushall()
+    until(lambda: desk.exchange.position(symbol) == Decimal("0.2"), "closed")
+    assert off.bus.refusal(other) == "hold_active"
+    until(lambda: off.bus.hold(other) == held, "the other account's hold is back")
+    desk.until_open(symbol)
+    desk.until_agreed(symbol)
+    desk.until_free(symbol)
+    assert desk.exchange.sent(symbol) == [("BUY", "0.2"), ("SELL", "0.07")]
+    desk.bus.execute(symbol, "SELL", "0.20")
+    off.exchange.trade(other, "SELL", "0.07")
+    off.until_free(other)
+
+
+# --- the exchange as a whole ------------------------------------------------------------------------------
+
+
+def test_an_exchange_that_is_silent_for_three_seconds_permits_nothing_and_all_recovers(
+    tmp_path: Path, exchange: Exchange
+) -> None:
+    """While the exchange does not answer, plans are refused; when it answers again, a drift heals and plans trade."""
+    account = exchange.account("solo")
+    with a_house(tmp_path, exchange) as house:
+        house.start()
+        desk = house.desk("solo", account)
+        desk.until_open("SYM001USDT")
+        exchange.freeze()
+        errors = set()
+        try:
+            until(lambda: desk.bus.fields("permit:state:SYM001USDT").get("state") != "ALLOW", "denied", 5.0)
+            errors = {desk.bus.refusal("SYM001USDT") for _ in range(5)}
+            never(lambda: desk.bus.fields("permit:state:SYM001USDT").get("state") == "ALLOW", "allowed", 2.0)
+        finally:
+            exchange.thaw()
+        assert errors <= {"stamp_stale", "hold_active"}
+        desk.until_open("SYM001USDT", START_S)
+        desk.heals("SYM001USDT", "BUY", "0.07")
+        desk.bus.execute("SYM001USDT", "BUY", "0.10")
+        assert house.programs[-1].is_running()
+
+
+def test_an_exchange_that_limits_us_is_left_alone_and_the_drift_heals_after(tmp_path: Path, exchange: Exchange) -> None:
+    """A 429 on the close stops requests for its second; then the close is made, once."""
+    account = exchange.account("solo")
+    with a_house(tmp_path, exchange) as house:
+        house.start()
+        desk = house.desk("solo", account)
+        desk.until_open("SYM001USDT")
+        limited = account.arm_order("rate_limited", "SYM001USDT")
+        desk.heals("SYM001USDT", "BUY", "0.07", within_s=12.0)
+        assert limited.hits == 1
+        desk.until_open("SYM001USDT")
+
+
+# --- processes -----------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("moment", ["reply_delay", "engine_delay"], ids=["executed", "not yet executed"])
+def test_a_process_killed_in_the_middle_of_a_close_heals_it_after_its_restart(
+    tmp_path: Path, exchange: Exchange, moment: str
+) -> None:
+    """SIGKILL while the close is at the exchange: the restarted process finds out, closes what is left, and no more."""
+    account = exchange.account("solo")
+    with a_house(tmp_path, exchange) as house:
+        first = house.start()
+        desk = house.desk("solo", account)
+        desk.until_open("SYM001USDT")
+        desk.bus.execute("SYM001USDT", "BUY", "0.20")
+        slow = account.arm_order(moment, "SYM001USDT", delay_ms=600)
+        account.trade("SYM001USDT", "BUY", "0.07")
+        until(lambda: slow.hits, "the close is at the exchange")
+        first.kill()
+        house.start()
+        desk = house.desk("solo", account)
+        desk.until_open("SYM001USDT", START_S)
+        until(lambda: account.position("SYM001USDT") == Decimal("0.2"), "closed", START_S)
+        desk.until_agreed("SYM001USDT")
+        filled = [one for one in account.sent("SYM001USDT") if Decimal(one[1]) > 0]
+        assert filled == [("BUY", "0.2"), ("SELL", "0.07")]
+        desk.bus.execute("SYM001USDT", "SELL", "0.20")
+        assert desk.verify() > 0
+
+
+def test_a_plan_whose_process_was_killed_is_answered_after_the_restart(tmp_path: Path, exchange: Exchange) -> None:
+    """SIGKILL between an order and its result: the result is published after the restart, and a repeat gets it."""
+    account = exchange.account("solo")
+    with a_house(tmp_path, exchange) as house:
+        first = house.start()
+        desk = house.desk("solo", account)
+        desk.until_open("SYM001USDT")
+        slow = account.arm_order("reply_delay", "SYM001USDT", delay_ms=600)
+        plan = new_plan("SYM001USDT", "BUY", "0.10")
+        desk.bus.submit(plan)
+        until(lambda: slow.hits, "the order is at the exchange")
+        first.kill()
+        house.start()
+        desk = house.desk("solo", account)
+        until(lambda: [one for one in desk.bus.results() if one["plan_id"] == plan["plan_id"]], "a result", START_S)
+        (result,) = [one for one in desk.bus.results() if one["plan_id"] == plan["plan_id"]]
+        assert (result["executed"], result["filled_qty"]) == ("true", "0.1")
+        again = desk.bus.ask(plan)
+        assert (again["executed"], again["duplicate"], again["result_id"]) == ("true", "true", result["result_id"])
+        assert account.sent("SYM001USDT") == [("BUY", "0.1")]
+        desk.until_agreed("SYM001USDT")
+        until(lambda: desk.bus.pending() == 0, "acknowledged", START_S)
+        assert desk.bus.plans("SYM001USDT") == []
+
+
+def test_a_drift_made_while_nothing_ran_is_closed_at_the_next_start(tmp_path: Path, exchange: Exchange) -> None:
+    """After an orderly end somebody trades; the next start holds, closes and releases, and events are not repeated."""
+    account = exchange.account("solo")
+    with a_house(tmp_path, exchange) as house:
+        first = house.start()
+        desk = house.desk("solo", account)
+        desk.until_open("SYM001USDT")
+        desk.heals("SYM001USDT", "BUY", "0.05")
+        desk.until_open("SYM001USDT")
+        never(lambda: desk.bus.hold("SYM001USDT"), "held again", 1.2)
+        assert first.stop() == 0
+        account.trade("SYM001USDT", "SELL", "0.07")
+        house.start()
+        desk = house.desk("solo", account)
+        until(lambda: account.position("SYM001USDT") == 0, "closed", START_S)
+        desk.until_open("SYM001USDT", START_S)
+        assert account.sent("SYM001USDT") == [("SELL", "0.05"), ("BUY", "0.07")]
+        numbers = [int(one["seq"]) for one in desk.bus.event_fields("SYM001USDT")]
+        assert len(numbers) == len(set(numbers))
+
+
+def test_an_embedded_bus_that_ends_comes_back_and_one_that_always_ends_stops_the_process(
+    tmp_path: Path, exchange: Exchange
+) -> None:
+    """Its Valkey is killed and started again where it was: drifts heal on. Killed again and again, the process ends."""
+    account = exchange.account("solo")
+    with a_house(tmp_path, exchange) as house:
+        first = house.start()
+        desk = house.desk("solo", account)
+        desk.until_open("SYM001USDT")
+        killed: set[int] = set()
+        kill_server(desk, killed)
+        account.trade("SYM001USDT", "BUY", "0.07")
+        until(lambda: account.position("SYM001USDT") == 0, "closed", START_S)
+        until(lambda: is_answering(desk), "a bus")
+        desk.until_open("SYM001USDT", START_S)
+        desk.bus.execute("SYM001USDT", "BUY", "0.10")
+        assert account.sent("SYM001USDT") == [("SELL", "0.07"), ("BUY", "0.1")]
+        until(lambda: kill_server(desk, killed) and not first.is_running(), "the process gives up", 30.0)
+        assert first.wait() not in {0, 2}
+        assert "the embedded bus ended" in first.log()
+
+
+def is_answering(desk: Desk) -> bool:
+    """Tell whether the bus answers."""
+    try:
+        return bool(desk.bus.redis.ping())
+    except redis.RedisError:
+        return False
+
+
+def kill_server(desk: Desk, killed: set[int]) -> bool:
+    """SIGKILL the bus if it answers and was not killed before; True, always: whoever waits waits for something else."""
+    if is_answering(desk):
+        server = int(str(desk.bus.redis.info("server")["process_id"]))
+        if server not in killed:
+            killed.add(server)
+            os.kill(server, signal.SIGKILL)
+    return True
+
+
+def test_a_second_process_on_the_same_account_waits_and_takes_over(tmp_path: Path, exchange: Exchange) -> None:
+    """Of two processes on one account the second waits for the lease, and goes on once the first has died."""
+    account = exchange.account("solo")
+    with a_bus(tmp_path / "bus") as bus_url, a_house(tmp_path, exchange, bus_url=bus_url) as house:
+        first = house.start()
+        desk = house.desk("solo", account)
+        desk.until_open("SYM001USDT")
+        house.start()
+        for number in range(5):
+            desk.bus.execute("SYM001USDT", "BUY", f"0.1{number}")
+        desk.heals("SYM001USDT", "BUY", "0.07")
+        first.kill()
+        account.trade("SYM001USDT", "BUY", "0.09")
+        until(lambda: account.position("SYM001USDT") == Decimal("0.6"), "closed by the second", START_S)
+        desk.until_open("SYM001USDT", START_S)
+        desk.bus.execute("SYM001USDT", "SELL", "0.60")
+        assert len(account.orders("SYM001USDT")) == 8
+
+
+def test_separate_processes_heal_together_and_refuse_alone(tmp_path: Path, exchange: Exchange) -> None:
+    """Reconcile and apply apart heal a drift; without reconcile plans are refused, without apply holds stand."""
+    account = exchange.account("solo")
+    with a_bus(tmp_path / "bus") as bus_url, a_house(tmp_path, exchange, bus_url=bus_url) as house:
+        reconcile, apply = house.start("reconcile"), house.start("apply")
+        desk = house.desk("solo", account)
+        desk.until_open("SYM001USDT")
+        desk.bus.execute("SYM001USDT", "BUY", "0.20")
+        desk.bus.execute("SYM001USDT", "SELL", "0.10")
+        desk.heals("SYM001USDT", "BUY", "0.07")
+        desk.until_open("SYM001USDT")
+
+        apply.kill()
+        account.trade("SYM002USDT", "SELL", "0.07")
+        desk.until_held("SYM002USDT")
+        until(lambda: desk.bus.plans("SYM002USDT"), "a close is planned")
+        never(lambda: desk.bus.hold("SYM002USDT") is None, "released without a close", 1.0)
+        assert account.orders("SYM002USDT") == []
+        house.start("apply")
+        until(lambda: account.position("SYM002USDT") == 0, "closed", START_S)
+        desk.until_free("SYM002USDT")
+        assert [one for one in account.sent("SYM002USDT") if Decimal(one[1]) > 0] == [("BUY", "0.07")]
+
+        reconcile.kill()
+        never(lambda: False, "", STAMP_AGE_S + 0.1)
+        assert desk.bus.refusal("SYM001USDT") == "stamp_stale"
+        account.trade("SYM001USDT", "BUY", "0.05")
+        assert desk.bus.refusal("SYM001USDT") == "stamp_stale"
+        until(lambda: desk.bus.fields("permit:state:SYM001USDT").get("state") != "ALLOW", "no ALLOW from the dead")
+        house.start("reconcile")
+        until(lambda: account.position("SYM001USDT") == Decimal("0.1"), "closed", START_S)
+        desk.until_open("SYM001USDT", START_S)
+        desk.bus.execute("SYM001USDT", "SELL", "0.10")
+
+
+def test_a_frozen_reconciler_denies_and_a_frozen_apply_sends_nothing_late(tmp_path: Path, exchange: Exchange) -> None:
+    """SIGSTOP of reconcile denies by silence; apply stopped and resumed executes no plan that grew old meanwhile."""
+    account = exchange.account("solo")
+    with a_bus(tmp_path / "bus") as bus_url, a_house(tmp_path, exchange, bus_url=bus_url) as house:
+        reconcile, apply = house.start("reconcile"), house.start("apply")
+        desk = house.desk("solo", account)
+        desk.until_open("SYM001USDT")
+        reconcile.freeze()
+        never(lambda: False, "", STAMP_AGE_S + 0.1)
+        assert desk.bus.refusal("SYM001USDT") == "stamp_stale"
+        reconcile.thaw()
+        desk.until_open("SYM001USDT", START_S)
+        apply.freeze()
+        entry_id = desk.bus.submit(new_plan("SYM001USDT", "BUY", "0.10", expires=str(10**12)))
+        apply.thaw()
+        assert desk.bus.result_of_entry(entry_id)["error"] == "stale_plan"
+        assert account.orders("SYM001USDT") == []
+
+
+# --- what keeps it from starting -----------------------------------------------------------------------------
+
+
+def ends_at_start(folder: Path, url: str, plan: AccountPlan, environment: dict[str, str] | None = None) -> str:
+    """Start, see it end with status 2 and nothing on standard output; what it said."""
+    house = House(folder / "house", url, (plan,))
+    house.environment |= environment or {}
+    with pytest.raises(AssertionError) as refused:
+        house.start()
+    said = str(refused.value)
+    assert "holdfast cannot start" in said
+    assert "Traceback" not in said
+    return said
+
+
+def test_what_is_wrong_at_the_exchange_is_said_at_the_start(tmp_path: Path, exchange: Exchange) -> None:
+    """A wrong position mode, wrong keys, an unknown symbol, an unreachable exchange: one clear line, nothing traded."""
+    exchange.account("solo")
+    exchange.account("hedged", hedge=True)
+    mode = AccountPlan("hedged", "quantum", ("BTCUSDT",))
+    assert "position_mode" in ends_at_start(tmp_path / "1", exchange.url, mode)
+    wrong = {"T_SOLO_TRADE_SECRET": "nothing"}
+    assert "refuses the key" in ends_at_start(tmp_path / "2", exchange.url, ONE, wrong)
+    unknown = AccountPlan("solo", "quantum", ("NOSUCHUSDT",))
+    assert "NOSUCHUSDT" in ends_at_start(tmp_path / "4", exchange.url, unknown)
+    assert "check venue.rest_url" in ends_at_start(tmp_path / "5", "http://127.0.0.1:9", ONE)
+    assert exchange.get("orders")["total"] == 0
