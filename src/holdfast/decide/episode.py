@@ -115,7 +115,8 @@ _STRENGTH = {
     HoldReason.UNKNOWN_ORDER: 2,
     HoldReason.FORCED_REDUCTION: 3,
 }
-_WAITS_FOR_A_PERSON = frozenset({HoldReason.FORCED_REDUCTION, HoldReason.LATE_ACCEPTANCE, HoldReason.MODE_CHANGED})
+WAITS_FOR_A_PERSON = frozenset({HoldReason.FORCED_REDUCTION, HoldReason.LATE_ACCEPTANCE, HoldReason.MODE_CHANGED})
+"""Reasons of automatic holds that agreement alone does not end."""
 
 
 def automatic_hold(holds: tuple[Hold, ...]) -> Hold | None:
@@ -174,7 +175,7 @@ def _agreed(facts: EpisodeFacts, hold: Hold | None) -> Move:
         return Move(MoveKind.AGREE, None, release)
     if hold is None:
         return Move(MoveKind.NOTHING, None)
-    if hold.reason in _WAITS_FOR_A_PERSON:
+    if hold.reason in WAITS_FOR_A_PERSON:
         return _operator(facts, f"agreed; {hold.reason.value} is a person's to acknowledge")
     return Move(MoveKind.LOOK, _step(facts, StepKind.RELEASE, _AWAITED))
 
@@ -185,7 +186,7 @@ _AWAITED = "agreed; a look newer than the hold's cause, and the fate of an order
 def _is_releasable(facts: EpisodeFacts, hold: Hold) -> bool:
     """A hold ends by a look taken after it was placed that is not older than its cause (ADR 0002)."""
     view = facts.leg.view
-    if view is None or hold.reason in _WAITS_FOR_A_PERSON:
+    if view is None or hold.reason in WAITS_FOR_A_PERSON:
         return False
     if hold.reason is HoldReason.UNKNOWN_ORDER and any(order.state.blocks_symbol for order in facts.leg.orders):
         return False

@@ -51,7 +51,7 @@ class Alerting:
         context = self._context
         unacked = await context.journal.query(context.account, lambda reads: reads.alerts_unacked())
         now_ms = context.clock.now_ms()
-        for alert in unacked:
+        for alert in sorted(unacked, key=lambda each: each.deliveries > 0):  # what nobody was told yet goes first
             if alert.next_try_ms > now_ms or not self._alerts.has_channel:
                 continue
             taken = await self._alerts.deliver(alert)
@@ -90,7 +90,7 @@ class Alerting:
             for hold in holds
             if alerts.get(hold.hold_id) is None
             and hold.owner is HoldOwner.AUTO
-            and now_ms - hold.opened_ms > context.limits.hold_alert_ms
+            and not 0 <= now_ms - hold.opened_ms <= context.limits.hold_alert_ms
         ]
         if late:
             await self._tell_late(late)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-from holdfast.decide.episode import automatic_hold
+from holdfast.decide.episode import WAITS_FOR_A_PERSON, automatic_hold
 from holdfast.domain.entry import Entry, EntryKind, JournaledEntry, JsonValue
 from holdfast.domain.hold import Hold, HoldOwner, HoldReason, NextStep, StepKind
 from holdfast.domain.names import HoldId
@@ -98,12 +98,16 @@ def alert_person(tx: Tx, hold: Hold, text: str, out: Written) -> None:
 
 
 def put_persons_hold(tx: Tx, leg: Leg, reason: HoldReason, text: str) -> Hold:
-    """Hold a leg for a person, by the system's own finding: a standing automatic hold gets this reason instead."""
+    """Hold a leg for a person, by the system's own finding: a standing automatic hold gets this reason instead.
+
+    A reason that only a person ends is kept: the new one may end by itself.
+    """
     now_ms = tx.now_ms()
     step = NextStep(StepKind.OPERATOR, now_ms, text)
     standing = automatic_hold(tuple(each for each in tx.open_holds(leg.symbol) if each.leg == leg))
     if standing is not None:
-        hold = replace(standing, reason=reason, next_step=step)
+        kept = standing.reason if standing.reason in WAITS_FOR_A_PERSON else reason
+        hold = replace(standing, reason=kept, next_step=step)
     else:
         hold = Hold(
             hold_id=new_hold_id(tx, leg),

@@ -19,6 +19,10 @@ if TYPE_CHECKING:
     from holdfast.services.context import Context
 
 
+READINGS_MAX = 1_000
+"""Symbols whose readings are kept."""
+
+
 class BusHolds:
     """Recent readings of the hold keys."""
 
@@ -37,6 +41,8 @@ class BusHolds:
             for symbol in symbols:
                 self._readings.pop(symbol, None)
             return
+        if len(self._readings) > READINGS_MAX:  # plans may name any symbol
+            self._readings.clear()
         for symbol in symbols:
             self._readings[symbol] = BusReading(values.get(symbol), read_ms)
 

@@ -197,7 +197,11 @@ class Intake:
         context = self._context
         while True:
             await context.wakes.closes.take(CLOSES_POLL_MS)
-            planned = await context.journal.query(context.account, lambda reads: reads.planned_closes())
+            try:
+                planned = await context.journal.query(context.account, lambda reads: reads.planned_closes())
+            except JournalBusy as error:
+                context.log.warning("closes_wait", account=context.account, detail=str(error))
+                continue
             for close in planned:
                 lane = self._lanes.setdefault(close.leg.symbol, _Lane())
                 if close.plan_id not in lane.closes:

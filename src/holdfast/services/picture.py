@@ -60,8 +60,8 @@ class Picture:
                 touched[leg] = None
         for leg in touched:
             self.see(complete.of(leg))
-        if complete.symbol is None and (self._complete is None or complete.read_ms >= self._complete.read_ms):
-            self._complete = complete
+        if complete.symbol is None:
+            self._complete = complete  # one reader asks, one at a time: the last one is the newest, whatever clocks say
         return tuple(touched)
 
     def name_order(self, symbol: Symbol, order_id: VenueOrderId, name: ClientOrderId) -> None:

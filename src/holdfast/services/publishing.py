@@ -41,6 +41,8 @@ CHECK_MS = 500
 """How often the bus is asked whether it still is the one we filled."""
 SWEEP_AGE_MS = 2_000
 """A result this old that is still unpublished was missed, not just on its way."""
+ATTACHED_MAX = 64
+"""Repeats of one plan that wait for its outcome; later ones are acknowledged and read the first answer."""
 RETRY_MS = 100
 """Wait after a bus that did not answer."""
 EVENT_KINDS = frozenset(
@@ -120,7 +122,9 @@ class Publisher:
 
     def attach(self, plan_id: str, entry_id: str) -> None:
         """A repeat came before the outcome: it gets it when it is there."""
-        self._attached.setdefault(plan_id, []).append(entry_id)
+        waiting = self._attached.setdefault(plan_id, [])
+        if len(waiting) < ATTACHED_MAX:
+            waiting.append(entry_id)
         self.acknowledge(entry_id)
 
     def acknowledge(self, entry_id: str) -> None:
@@ -175,8 +179,15 @@ class Publisher:
         else:
             after = await context.journal.query(context.account, lambda reads: reads.account().events_published_seq)
             self._emitted_seq = after
-            self.emit(list(await context.journal.query(context.account, lambda r: r.entries_after(after, QUEUE_MAX))))
+            while entries := await self._entries_after(after):
+                self.emit(list(entries))
+                after = entries[-1].seq
+            if not self._events:
+                self._emitted_seq = after
         self._work.set()
+
+    async def _entries_after(self, seq: int) -> tuple[JournaledEntry, ...]:
+        return await self._context.journal.query(self._context.account, lambda r: r.entries_after(seq, QUEUE_MAX))
 
     async def _flush(self) -> None:
         while self._closes:

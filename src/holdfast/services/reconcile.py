@@ -122,15 +122,19 @@ class Reconciler:
                     raise self._broken
                 errands = {key for key in keys if isinstance(key, Errand)}
                 legs = dict.fromkeys(key for key in keys if isinstance(key, Leg))
-                if not keys or Errand.EVERY_LEG in errands:
-                    legs.update(dict.fromkeys(await self._every_leg()))
                 try:
+                    if not keys or Errand.EVERY_LEG in errands:
+                        legs.update(dict.fromkeys(await self._every_leg()))
                     await self._void_stamp(errands)
                     await self._evaluate(tuple(legs), stamp=Errand.STAMP in errands)
                 except JournalBusy as error:
                     self.context.log.warning("journal_busy", account=self.context.account, detail=str(error))
                     for leg in legs:
                         self._look_again_in(leg, LOOK_WAITS_MS[2])
+                    for errand in errands:
+                        asyncio.get_running_loop().call_later(
+                            LOOK_WAITS_MS[2] / 1000, self.context.wakes.legs.knock, errand
+                        )
         finally:
             self._cancel_all()
 
@@ -244,6 +248,8 @@ class Reconciler:
             memory.looks = 1
             self._look_again_in(leg, SETTLE_LOOK_MS)
         elif move.kind in {MoveKind.LOOK, MoveKind.HOLD} and verdict.row > 1:
+            if move.kind is MoveKind.HOLD:
+                memory.looks = 0  # looks taken while the leg settled are not the episode's: its first one does not wait
             self._look(leg)
         elif move.kind is MoveKind.OPERATOR and verdict.row > 1:
             self._look_now_and_then(leg, memory)
@@ -310,7 +316,7 @@ class Reconciler:
         if task.cancelled():
             return
         error = task.exception()
-        if error is not None and not isinstance(error, VenueUnavailable):
+        if error is not None and not isinstance(error, VenueUnavailable | JournalBusy):
             self.context.log.failure("look_failed", error, account=self.context.account, leg=leg.key)
             self._broken = error
         elif error is not None:

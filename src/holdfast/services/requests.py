@@ -34,6 +34,8 @@ from holdfast.services.looks import Look, take_look
 from holdfast.services.moves import adopt_view
 
 if TYPE_CHECKING:
+    from decimal import Decimal
+
     from holdfast.domain.names import Symbol
     from holdfast.ports.bus import Bus
     from holdfast.ports.journal import Reads, Tx
@@ -94,6 +96,14 @@ def end_request(tx: Tx, request: OperatorRequest, state: RequestState, outcome: 
     tx.append(Entry(EntryKind.REQUEST_ENDED, request.account, request.symbol, request.hold_id, None, body))
 
 
+def _drifts(reads: Reads, looks: list[tuple[Leg, Look]], step: Decimal) -> str:
+    """The legs whose look differs from the ledger by a step or more, in words."""
+    drifts = [(leg, look.view.of(leg).amt - reads.leg(leg).amt) for leg, look in looks]
+    return ", ".join(
+        f"{leg.key} {format_amount(drift)}" for leg, drift in drifts if drift != ZERO and abs(drift) >= step
+    )
+
+
 class Requests:
     """The reconciler's part of what operators ask."""
 
@@ -109,9 +119,12 @@ class Requests:
         context = self._context
         while True:
             await context.wakes.requests.take(POLL_MS)
-            for request in await context.journal.query(context.account, lambda reads: reads.requests_open()):
-                if request.kind in RECONCILE_KINDS:
-                    await self._carry_out(request)
+            try:
+                for request in await context.journal.query(context.account, lambda reads: reads.requests_open()):
+                    if request.kind in RECONCILE_KINDS:
+                        await self._carry_out(request)
+            except JournalBusy as error:  # they stay open
+                context.log.warning("requests_wait", account=context.account, detail=str(error))
 
     async def _carry_out(self, request: OperatorRequest) -> None:
         try:
@@ -212,21 +225,23 @@ class Requests:
         step = rules.qty_step if rules is not None else ZERO
 
         def read(reads: Reads) -> tuple[tuple[Hold, ...], str]:
-            drifts = []
-            for leg, look in looks:
-                drift = look.view.of(leg).amt - reads.leg(leg).amt
-                if drift != ZERO and abs(drift) >= step:
-                    drifts.append(f"{leg.key} {format_amount(drift)}")
-            return reads.open_holds(symbol), ", ".join(drifts)
+            if any(order.state.blocks_symbol for order in reads.live_orders(symbol)):
+                # A close that was claimed under such a hold may be leaving at this moment.
+                return reads.open_holds(symbol), "an own order of the symbol is on its way: ask again when it is final"
+            drifts = _drifts(reads, looks, step)
+            if drifts:
+                return reads.open_holds(
+                    symbol
+                ), f"drift stands ({drifts}): close it, adopt it, or wait for the reconciler"
+            return reads.open_holds(symbol), ""
 
         def write(tx: Tx, _choice: None, facts: tuple[tuple[Hold, ...], str]) -> None:
-            holds, drifts = facts
+            holds, refusal = facts
             if not is_still_asked(tx, request):
                 return
             theirs = [h for h in holds if h.owner is HoldOwner.OPERATOR or h.reason in _PERSONS]
-            if drifts:
-                text = f"drift stands ({drifts}): close it, adopt it, or wait for the reconciler"
-                end_request(tx, request, RequestState.REFUSED, text)
+            if refusal:
+                end_request(tx, request, RequestState.REFUSED, refusal)
             elif not theirs:
                 text = "no operator's hold stands" if not holds else "the hold is automatic: agreement releases it"
                 end_request(tx, request, RequestState.REFUSED, text)
@@ -318,8 +333,11 @@ class Requests:
                 values = await self._bus.hold_values(sorted(context.limits.symbols))
             except BusUnavailable:
                 continue  # permits are denied meanwhile by their own reading of the bus
-            for symbol, value in values.items():
-                await self._settle(symbol, value)
+            try:
+                for symbol, value in values.items():
+                    await self._settle(symbol, value)
+            except JournalBusy as error:  # they still stand on the bus, and count there
+                context.log.warning("imports_wait", account=context.account, detail=str(error))
 
     async def _settle(self, symbol: Symbol, value: str) -> None:
         """Bring one hold key in line with the journal."""

@@ -219,8 +219,8 @@ class Resolver:
         context = self._context
         if order.state is not OrderState.UNKNOWN or order.client_order_id in self._held:
             return
-        if context.clock.now_ms() - order.created_ms <= context.limits.unknown_ms_max:
-            return
+        if 0 <= context.clock.now_ms() - order.created_ms <= context.limits.unknown_ms_max:
+            return  # an age below 0 is that of a clock that was set back: nobody knows how old it is
         text = f"nobody knows what became of order {order.client_order_id}; `holdfast resolve` ends it"
         out = Written([], [])
 

@@ -79,7 +79,7 @@ def test_the_trade_of_an_order_that_a_person_called_filled_moves_nothing_more() 
 
 
 def test_the_word_that_it_never_arrived_ends_the_plan() -> None:
-    """ "Not accepted" gives the plan that result and moves nothing."""
+    """The word "not accepted" gives the plan that result and moves nothing."""
 
     async def story() -> None:
         world = await world_with_an_unknown_order()
