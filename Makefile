@@ -9,6 +9,7 @@ PYTHON ?= $(shell for p in python3 python3.13 python3.12 python3.11 python; do \
 	done; echo python3)
 SCENARIO ?= drift-long
 PYTEST_ARGS ?=
+DRILL_ARGS ?=
 
 BIN := .venv/bin
 PIP_INSTALL := -m pip --disable-pip-version-check --no-input --quiet --quiet install
@@ -19,13 +20,14 @@ UV := .venv-lock/bin/uv
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help setup demo test check format bench lock clean
+.PHONY: help setup demo test check format bench drills lock clean
 
 help:
 	@echo "make demo     set up, then heal one drift end to end (SCENARIO=drift-long|drift-short|partial|flip|deficit|deadlock)"
 	@echo "make test     set up, then run the tests (PYTEST_ARGS='-k hold' for some of them)"
 	@echo "make check    ruff, mypy --strict, import-linter, the house rules"
 	@echo "make bench    latency and throughput beside those of bare code, as JSON"
+	@echo "make drills   kill at every side effect, fail in every way, judge by the exchange's book (DRILL_ARGS='--only power')"
 	@echo "make format   let ruff format and fix what it can"
 	@echo "make lock     resolve requirements/*.in into locks with hashes (UPGRADE=1 to move to newer versions)"
 	@echo "make clean    remove the environments and caches of this clone"
@@ -51,6 +53,9 @@ format: $(DEV_STAMP)
 
 bench: $(RUN_STAMP)
 	$(BIN)/holdfast bench --json
+
+drills: $(RUN_STAMP)
+	$(BIN)/holdfast drill --json $(DRILL_ARGS)
 
 clean:
 	rm -rf .venv .venv-clients .venv-lock dist .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache

@@ -26,7 +26,7 @@ from holdfast.lab.drills.effects import Moment, Shot
 from holdfast.lab.drills.judge import come_to_rest, judge
 from holdfast.lab.drills.record import Record, Resend
 from holdfast.lab.drills.report import Report
-from holdfast.lab.drills.stage import BusKind, Exchange, LeaseWait, Stage, exchange, stage
+from holdfast.lab.drills.stage import BROKEN_MAX, BusKind, Exchange, LeaseWait, Stage, exchange, stage
 from holdfast.lab.drills.traffic import Traffic
 
 if TYPE_CHECKING:
@@ -88,10 +88,11 @@ class Job:
     choose: random.Random
     rounds: int = 0
     stages: int = 0
+    broken: int = 0
 
     async def run(self) -> None:
         """Round after round until the plan is done."""
-        while not await self._one_stage():
+        while self.broken < BROKEN_MAX and not await self._one_stage():
             self.stages += 1
 
     async def _one_stage(self) -> bool:
@@ -102,6 +103,7 @@ class Job:
                 async with here.kept_alive(), record.listening():
                     return await self._rounds(here, record)
             except HoldfastError as error:
+                self.broken += 1
                 self._violation("stage", [f"the stage broke: {error}"])
                 return False
             finally:

@@ -23,7 +23,7 @@ from holdfast.lab.drills.effects import Moment, Shot
 from holdfast.lab.drills.judge import come_to_rest, judge
 from holdfast.lab.drills.record import Record, Stuck
 from holdfast.lab.drills.report import Report
-from holdfast.lab.drills.stage import INVENTED_SYMBOLS, BusKind, Exchange, Stage, exchange, stage
+from holdfast.lab.drills.stage import BROKEN_MAX, INVENTED_SYMBOLS, BusKind, Exchange, Stage, exchange, stage
 from holdfast.lab.drills.traffic import Traffic
 
 if TYPE_CHECKING:
@@ -177,11 +177,12 @@ class Job:
     until_s: float
     hits: Counter[str] = field(default_factory=Counter)
     stages: int = 0
+    broken: int = 0
     rounds: int = 0
 
     async def run(self) -> None:
         """Take rounds until there are none, or time is up."""
-        while self.queue and time.monotonic() < self.until_s:
+        while self.queue and self.broken < BROKEN_MAX and time.monotonic() < self.until_s:
             self.stages += 1
             async with stage(self.venue, self.folder / f"stage-{self.stages}", self.kind) as here:
                 record = Record(here)
@@ -189,6 +190,7 @@ class Job:
                     async with here.kept_alive(), record.listening():
                         await self._rounds(here, record)
                 except HoldfastError as error:
+                    self.broken += 1
                     self.report.violations.append(f"[faults] the stage broke: {error} ({self._replay()})")
                 finally:
                     self.report.points |= {each.name for each in here.trace()}

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import sqlite3
 from collections import defaultdict
 from dataclasses import dataclass, field
 from enum import Enum
@@ -156,7 +157,7 @@ class Record:
         """Wait until something is so. Raises Stuck."""
         try:
             async with asyncio.timeout(wait_s):
-                while not await holds():  # noqa: ASYNC110 - other processes' files and answers tell of no event
+                while not await _holds_now(holds):  # noqa: ASYNC110 - other processes' files tell of no event
                     await asyncio.sleep(POLL_S)
         except TimeoutError:
             raise Stuck(f"not within {wait_s:g} s: {what}") from None
@@ -164,3 +165,11 @@ class Record:
     def rows(self, query: str, *values: object) -> list[dict[str, Any]]:
         """Rows of the journal."""
         return self.stage.rows(query, *values)
+
+
+async def _holds_now(holds: Callable[[], Awaitable[bool]]) -> bool:
+    """Ask; a journal that cannot be read just now (its files are being made again) is no yes."""
+    try:
+        return await holds()
+    except sqlite3.OperationalError:
+        return False

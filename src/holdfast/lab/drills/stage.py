@@ -27,7 +27,7 @@ from holdfast.lab.desk import Desk
 from holdfast.lab.drills.effects import Shot, aim, read_trace
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator
+    from collections.abc import AsyncIterator, Callable
     from pathlib import Path
 
     from holdfast.lab.drills.effects import Reached
@@ -37,6 +37,8 @@ ACCOUNT = "main"
 PREFIX = "quantum"
 VICTIM = "holdfast.lab.drills.victim"
 INVENTED_SYMBOLS = 8
+BROKEN_MAX = 3
+"""Stages that a job may lose (a victim that does not start, a simulator that is gone) before it gives up."""
 STARTS_MAX = 2_000
 """Victims of one stage: more is a loop of its own making."""
 FREED = "UPDATE lease SET expires_ms = 0 WHERE account = ?"
@@ -108,6 +110,10 @@ class Stage:
     services: tuple[str, ...] = ()
     """What each victim runs; both when empty."""
     lease_wait: LeaseWait = LeaseWait.FREED
+    before: Callable[[], None] | None = None
+    """Called before each victim starts."""
+    after: Callable[[], None] | None = None
+    """Called when a victim was killed, before anything else touches what it left."""
     kills: int = 0
     pauses: int = 0
     """Victims that were stopped past their lease: each has to end as Fenced when it wakes up."""
@@ -149,7 +155,12 @@ class Stage:
             if self.starts > STARTS_MAX:
                 raise Unclassified(f"{STARTS_MAX} victims on one stage")
             aim(self.place, self.shots.pop(0) if self.shots else None)
+            if self.before is not None:
+                self.before()
+            kills = self.kills
             await self._live()
+            if self.after is not None and self.kills > kills:
+                self.after()
             if self.lease_wait is LeaseWait.FREED:
                 self.free_leases()
 

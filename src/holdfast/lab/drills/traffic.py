@@ -52,6 +52,7 @@ PASSING = frozenset(
     }
 )
 """Refusals of a moment: the same wish may pass a little later."""
+SWARM = ("SYM003USDT", "SYM004USDT", "SYM005USDT")
 OPEN_HOLDS = "SELECT hold_id, reason, owner, step_kind FROM hold WHERE symbol = ? AND released_ms IS NULL"
 LIVE_ORDERS = "SELECT client_order_id, state FROM orders WHERE symbol = ? AND settled = 0"
 LEDGER = "SELECT amt, version, agreed_version FROM leg WHERE symbol = ?"
@@ -187,11 +188,15 @@ class Traffic:
 
     async def many(self) -> None:
         """Three symbols at once; an operator's hold."""
-        symbols = ("SYM003USDT", "SYM004USDT", "SYM005USDT")
-        await asyncio.gather(*(self.trade(symbol, "BUY", "2.00") for symbol in symbols))
-        await self.ask(RequestKind.HOLD, symbols[0])
-        await self.release(symbols[0])
-        await asyncio.gather(*(self.flatten(symbol) for symbol in symbols))
+        await asyncio.gather(*(self.trade(symbol, "BUY", "2.00") for symbol in SWARM))
+        await self.ask(RequestKind.HOLD, SWARM[0])
+        await self.release(SWARM[0])
+        await asyncio.gather(*(self.flatten(symbol) for symbol in SWARM))
+
+    async def swarm(self) -> None:
+        """Three symbols at once, without a person."""
+        await asyncio.gather(*(self.trade(symbol, "BUY", "2.00") for symbol in SWARM))
+        await asyncio.gather(*(self.flatten(symbol) for symbol in SWARM))
 
     # --- steps ------------------------------------------------------------------------------------------
 

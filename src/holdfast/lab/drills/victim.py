@@ -2,6 +2,7 @@
 
     python -m holdfast.lab.drills.victim SETTINGS FOLDER [apply|reconcile]
 
+With a file `FOLDER/file-layer` the drill's file layer lies under its journal (see `filelayer`).
 SIGUSR1 makes it read `FOLDER/shot.json` again (see `effects`). It prints the line of `holdfast run --json`.
 """
 
@@ -18,9 +19,11 @@ import uvloop
 from holdfast.compose import BOTH, ServiceName, Started, run
 from holdfast.domain.errors import CannotStart, HoldfastError
 from holdfast.lab.drills.effects import Effects
+from holdfast.lab.drills.filelayer import FileLayer
 from holdfast.lab.drills.wrapping import KillingPorts
 from holdfast.settings import load_settings
 
+FILE_LAYER = "file-layer"
 CANNOT_START = 2
 STOPPED = 1
 
@@ -41,8 +44,20 @@ def main() -> None:
 
 async def _run(settings: Path, folder: Path, services: tuple[ServiceName, ...]) -> None:
     effects = Effects(folder)
+    if (folder / FILE_LAYER).exists():
+        FileLayer(files_trace(folder), effects).install()
     asyncio.get_running_loop().add_signal_handler(signal.SIGUSR1, effects.arm)
     await run(load_settings(settings), services, _announce, KillingPorts(effects))
+
+
+def with_file_layer(folder: Path) -> None:
+    """Let the victims of a folder run on the file layer."""
+    (folder / FILE_LAYER).touch()
+
+
+def files_trace(folder: Path) -> Path:
+    """Where the file layer of a folder's newest victim notes what it does."""
+    return folder / "files.trace"
 
 
 def _announce(started: Started) -> None:
