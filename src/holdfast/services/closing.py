@@ -32,7 +32,7 @@ from holdfast.services.execute import intent_entry, refusal_result
 from holdfast.services.sending import Again, adopting, order_of
 
 if TYPE_CHECKING:
-    from holdfast.domain.names import PlanId
+    from holdfast.domain.names import HoldId, PlanId
     from holdfast.domain.order import Order
     from holdfast.domain.plan import Plan, PlanResult
     from holdfast.domain.view import PositionView
@@ -41,6 +41,10 @@ if TYPE_CHECKING:
     from holdfast.services.context import Context
     from holdfast.services.publishing import Publisher
     from holdfast.services.sending import Sender
+
+
+REFUSALS_COUNTED_MAX = 6
+"""Refusals in a row that double the wait before the next plan: what will not pass must not fill the journal."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -231,21 +235,13 @@ class Closer:
             tx.put_plan(close.plan_id, facts.close.plan.content_hash(), close.leg.symbol, result)
             given.append(result)
         if facts.own is not None and facts.own.state is OrderState.CLAIMED:
+            # It waited to be sent again, and must not stay CLAIMED behind a close that is over.
             tx.put_order(refused(facts.own, refusal.reason, refusal.detail, facts.close.now_ms))
         if hold is not None and hold.is_open and close.decision is Decision.RECONCILE_CLOSE:
-            step = backoff_step(self._context.limits, facts.close.now_ms, close.attempt)
-            tx.put_hold(replace(hold, next_step=step))
-        self._end_claimed_order(tx, close, refusal)
+            refusals = min(1 + _refusals_in_a_row(tx, hold.hold_id), REFUSALS_COUNTED_MAX)
+            tx.put_hold(replace(hold, next_step=backoff_step(self._context.limits, facts.close.now_ms, refusals)))
         body = {"rule": refusal.rule, "error": refusal.reason.value, "detail": refusal.detail, **_saw(facts.close)}
         return [tx.append(self._entry(EntryKind.CLOSE_REFUSED, close, body))]
-
-    def _end_claimed_order(self, tx: Tx, close: Close, refusal: Refusal) -> None:
-        """An order that waited to be sent again must not stay CLAIMED behind a close that is over."""
-        order = tx.order(client_order_id(self._context.account, close.plan_id))
-        if order is not None and order.state is OrderState.CLAIMED:
-            tx.put_order(
-                replace(order, state=OrderState.REFUSED, error=refusal.reason.value, error_detail=refusal.detail)
-            )
 
     def _entry(self, kind: EntryKind, close: Close, body: dict[str, str | int | None]) -> Entry:
         return Entry(kind, close.leg.account, close.leg.symbol, close.hold_id, close.plan_id, {**body})
@@ -276,6 +272,16 @@ class Closer:
                 tx.put_close(replace(journaled, state=CloseState.PLANNED))
 
         await self._context.transact(read=read, decide=lambda _: None, write=write)
+
+
+def _refusals_in_a_row(tx: Tx, hold_id: HoldId) -> int:
+    """How many closes of the hold were refused since one of them had an order."""
+    count = 0
+    for journaled in reversed(tx.entries_of_hold(hold_id)):
+        if journaled.entry.kind is EntryKind.CLOSE_CLAIMED or count >= REFUSALS_COUNTED_MAX:
+            break
+        count += journaled.entry.kind is EntryKind.CLOSE_REFUSED
+    return count
 
 
 def _entry_of(close: Close) -> PlanEntry:

@@ -26,11 +26,11 @@ from holdfast.domain.errors import JournalBusy, VenueUnavailable
 from holdfast.domain.hold import HoldReason
 from holdfast.domain.order import Order, OrderReport, OrderState
 from holdfast.domain.reasons import Reason
-from holdfast.domain.sides import Decision
+from holdfast.domain.sides import Decision, OrderType
 from holdfast.services.concluding import Concluded, conclude
 from holdfast.services.halting import halt_account
 from holdfast.services.holding import Written, alert_person, hold_entry, put_persons_hold
-from holdfast.services.looks import cursor_of
+from holdfast.services.looks import ORDERS_ASKED_MAX, cursor_of
 from holdfast.services.sending import adopting
 
 if TYPE_CHECKING:
@@ -39,9 +39,9 @@ if TYPE_CHECKING:
 
     from holdfast.domain.close import Close
     from holdfast.domain.ledger import LedgerState
-    from holdfast.domain.names import ClientOrderId
+    from holdfast.domain.names import ClientOrderId, VenueOrderId
     from holdfast.domain.trade import Trade
-    from holdfast.ports.journal import Tx
+    from holdfast.ports.journal import Reads, Tx
     from holdfast.ports.venue import VenueTrader
     from holdfast.services.context import Context
     from holdfast.services.fills import Fills
@@ -215,9 +215,12 @@ class Resolver:
             await self._weigh(order, case, lookup)
 
     async def _hold_if_overdue(self, order: Order) -> None:
-        """An order that stays UNKNOWN longer than `unknown_ms_max` is held for a person."""
+        """An order that stays UNKNOWN longer than `unknown_ms_max` is held for a person.
+
+        So is a MARKET order that the venue took and does not end: its symbol can't trade meanwhile.
+        """
         context = self._context
-        if order.state is not OrderState.UNKNOWN or order.client_order_id in self._held:
+        if not _lasts(order) or order.client_order_id in self._held:
             return
         if 0 <= context.clock.now_ms() - order.created_ms <= context.limits.unknown_ms_max:
             return  # an age below 0 is that of a clock that was set back: nobody knows how old it is
@@ -226,7 +229,7 @@ class Resolver:
 
         def write(tx: Tx, _choice: None, current: Order | None) -> None:
             out.entries.clear()
-            if current is not None and current.state is OrderState.UNKNOWN:
+            if current is not None and _lasts(current):
                 hold = put_persons_hold(tx, order.leg, HoldReason.UNKNOWN_ORDER, text)
                 out.entries.append(hold_entry(tx, hold, EntryKind.HOLD_SET))
                 alert_person(tx, hold, text, out)
@@ -285,7 +288,12 @@ class Resolver:
         try:
             page = await self._trader.trades(order.leg.symbol, cursor)
             view = await self._trader.symbol_view(order.leg.symbol)
-            for number in dict.fromkeys(trade.order_id for trade in page.trades):
+            numbers = tuple(dict.fromkeys(trade.order_id for trade in page.trades))
+            others = await context.journal.query(context.account, lambda reads: _others(reads, order, numbers))
+            asked = [number for number in numbers if number not in others]
+            if len(asked) > ORDERS_ASKED_MAX:
+                return Footprint.NOT_READ
+            for number in asked:
                 report = await self._trader.order_by_number(order.leg.symbol, number)
                 if report is None or report.client_order_id == order.client_order_id:
                     return Footprint.TRADE
@@ -307,11 +315,23 @@ class Resolver:
         return concluded
 
 
+def _others(reads: Reads, order: Order, numbers: tuple[VenueOrderId, ...]) -> frozenset[VenueOrderId]:
+    """Which of the venue's orders are other orders of ours: those need not be asked for."""
+    found = {number: reads.order_by_number(order.leg.symbol, number) for number in numbers}
+    return frozenset(n for n, each in found.items() if each and each.client_order_id != order.client_order_id)
+
+
 def _position_before(order: Order, ledger: LedgerState, close: Close | None) -> Decimal:
     """What the position was when the order was permitted: the agreed ledger, or what the close was planned on."""
     if order.decision is Decision.EXECUTE or close is None:
         return ledger.amt
     return close.exchange_amt
+
+
+def _lasts(order: Order) -> bool:
+    """Tell whether the order, once it is old, should have ended: every MARKET order does at once."""
+    is_taken = order.state is OrderState.OPEN and order.order_type is OrderType.MARKET
+    return order.state is OrderState.UNKNOWN or is_taken
 
 
 def _never_sent(order: Order, now_ms: int) -> Order:

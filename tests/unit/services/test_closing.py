@@ -228,3 +228,21 @@ async def drifted_result(world: World) -> PlanResult:
     result = await world.result("squatter")
     assert result is not None
     return result
+
+
+def test_what_will_not_pass_is_planned_ever_more_rarely() -> None:
+    """Refusals in a row double the wait, so that a close that never passes does not fill the journal."""
+
+    async def story() -> None:
+        world, first = await drifted()
+        waits = []
+        world.venue.reads_fail = True
+        for number in range(1, 10):
+            close = first if number == 1 else await world.plan_close(D(7), number)
+            await world.closer.close(close.plan_id)
+            (hold,) = await world.holds()
+            waits.append(hold.next_step.due_ms - world.clock.now_ms())
+            await pass_ms(waits[-1] + 1)
+        assert waits == [500, 1_000, 2_000, 4_000, 8_000, 16_000, 16_000, 16_000, 16_000]
+
+    play(story)

@@ -9,10 +9,10 @@ import pytest
 
 from holdfast.domain.hold import HoldReason
 from holdfast.domain.names import ClientOrderId, PlanId, client_order_id
-from holdfast.domain.order import OrderState
+from holdfast.domain.order import OrderState, VenueOrderStatus
 from holdfast.domain.reasons import Reason
 from holdfast.domain.sides import Leg, PositionSide, Side, TradingState
-from holdfast.ports.venue import AlreadyExists, Refused, Unknown
+from holdfast.ports.venue import Accepted, AlreadyExists, Refused, Unknown
 from tests.unit.decide.samples import ACCOUNT, LEG, ORDER, SYMBOL, ZERO, D
 from tests.unit.services.virtual import pass_ms, play
 from tests.unit.services.world import new_world, running
@@ -223,5 +223,29 @@ def test_hopeless_orders_do_not_starve_the_others() -> None:
         last = await world.query(lambda reads: reads.order(ClientOrderId("hf-099")))
         assert last is not None
         assert (last.state, last.booked_qty) == (OrderState.FILLED, D(5))
+
+    play(story)
+
+
+def test_a_market_order_that_the_venue_never_ends_is_told() -> None:
+    """An accepted MARKET order without an end keeps its symbol from trading: a person is asked, as for UNKNOWN."""
+
+    async def story() -> None:
+        world = await new_world()
+
+        async def taken(permit: Permit) -> SubmitOutcome:
+            report = world.venue.fill(permit)
+            world.venue.positions.clear()
+            world.venue.trade_list.clear()
+            report = replace(report, status=VenueOrderStatus.NEW, executed_qty=ZERO)
+            world.venue.orders[permit.client_order_id].report = report
+            return Accepted(report)
+
+        world.venue.stream_is_silent = True
+        world.venue.scripts.append(taken)
+        async with running(world.resolver.run):
+            await world.execute(world.plan("p1"))
+            await pass_ms(40_000)
+        assert [hold.reason for hold in await world.holds()] == [HoldReason.UNKNOWN_ORDER]
 
     play(story)
