@@ -39,9 +39,15 @@ FAULTS = (
     *("unknown_error_executed", "timeout_executed", "timeout_not_executed", "reset_executed", "reset_not_executed"),
     *("overloaded", "service_unavailable", "stream_drop", "stream_close", "stream_delay", "stale_orders"),
 )
+AFTER_FAULTS = ("Resolver", "ask_trades", "CLOSE_FAILED", "footprint", "[ORDER_OUTCOME]", "UNKNOWN")
+"""Effects that come up only once an answer or a fill was lost."""
+FIRST_START = ("[BASELINE]",)
+"""Effects that only an account's very first start has."""
+AFTER_WAIT = ("read_again",)
+"""Effects that only a successor has which waited for the lease."""
 ROUNDS_A_STAGE = 12
 """Then a new account and folder: a first start is an effect like any other."""
-TRIES_MAX = 2
+TRIES_MAX = 4
 ORDER_PATH = "/fapi/v1/order"
 
 
@@ -88,6 +94,8 @@ class Job:
     choose: random.Random
     rounds: int = 0
     stages: int = 0
+    opening: Shot | None = None
+    """For the first victim of the next stage."""
     broken: int = 0
 
     async def run(self) -> None:
@@ -99,6 +107,8 @@ class Job:
         """Rounds on one account; True when the plan is done."""
         async with stage(self.venue, self.folder / f"stage-{self.stages}", self.kind) as here:
             record = Record(here)
+            opening, self.opening = self.opening, None
+            here.shots = [opening] if opening is not None else []
             try:
                 async with here.kept_alive(), record.listening():
                     return await self._rounds(here, record)
@@ -110,7 +120,10 @@ class Job:
                 self._count(here, record)
 
     async def _rounds(self, here: Stage, record: Record) -> bool:
+        opening = here.shots[0] if here.shots else None
         fresh = await self._round(here, record, None)
+        if opening is not None and here.deaths():
+            self.plan.report.shots.add(str(opening))
         for _ in range(ROUNDS_A_STAGE):
             taken = self.plan.take()
             if taken is None:
@@ -118,6 +131,9 @@ class Job:
             if not fresh:
                 return False
             shot, tries = taken
+            if any(word in shot.name for word in FIRST_START):
+                self.opening = shot
+                return False
             deaths = here.deaths()
             fresh = await self._round(here, record, shot, at_start=tries % 2 == (0 if _is_start(shot) else 1))
             if here.deaths() == deaths:
@@ -137,10 +153,12 @@ class Job:
         self.rounds += 1
         choose = self.choose
         began = time.monotonic()
-        here.lease_wait = LeaseWait.RUNS_OUT if choose.random() < LEASE_SHARE else LeaseWait.FREED
+        waits = shot is not None and any(word in shot.name for word in AFTER_WAIT)
+        here.lease_wait = LeaseWait.RUNS_OUT if waits or choose.random() < LEASE_SHARE else LeaseWait.FREED
         record.resend = Resend.NEVER if choose.random() < QUIET_SHARE else Resend.SAME_ID
         found: list[str] = []
-        armed = await self._arm_faults(here) if shot is not None and choose.random() < FAULT_SHARE else ()
+        needs_fault = shot is not None and any(word in shot.name for word in AFTER_FAULTS)
+        armed = await self._arm_faults(here) if needs_fault or (shot and choose.random() < FAULT_SHARE) else ()
         await here.up()
         if shot is not None:
             again = [Shot("", choose.choice(list(Moment)), choose.randint(1, AGAIN_COUNT_MAX))]
@@ -207,7 +225,7 @@ class Job:
 
 def _is_start(shot: Shot) -> bool:
     """Tell whether an effect belongs to a start, by the functions that lead to it."""
-    return any(word in shot.name for word in ("build_account", "_job.job", "_run_world"))
+    return any(word in shot.name for word in ("build_account", "_job.job", "_run_world", *AFTER_WAIT))
 
 
 async def crash_drill(  # noqa: PLR0917 - what the command line asks for

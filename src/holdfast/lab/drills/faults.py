@@ -49,6 +49,13 @@ class Reach(Enum):
     """Every request of ours: it gets a round of its own."""
 
 
+class Lasts(Enum):
+    """How often a fault strikes; the value is the simulator's count."""
+
+    ONCE = 1
+    THE_ROUND = 0
+
+
 @dataclass(frozen=True, slots=True)
 class Strike:
     """One fault as the simulator arms it."""
@@ -58,6 +65,7 @@ class Strike:
     status: int | None = None
     code: int | None = None
     event: str | None = None
+    lasts: Lasts = Lasts.ONCE
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,7 +85,7 @@ def _one(label: str, name: str, delay_ms: int | None = None) -> Case:
 
 LATE_MS = 1_500
 """Longer than the drill's recvWindow and the client's patience."""
-CASES = (
+_CASES = (
     _one("503 unknown error, accepted", "unknown_error_executed"),
     _one("503 unknown error, not accepted", "unknown_error_not_executed"),
     _one("503 service unavailable", "service_unavailable"),
@@ -100,9 +108,14 @@ CASES = (
     _one("late reply, accepted", "reply_delay", LATE_MS + 2_000),
     _one("reset, accepted", "reset_executed"),
     _one("reset, not accepted", "reset_not_executed"),
-    Case("-2013 too early", (Strike("reset_executed"), Strike("stale_orders", 700))),
-    Case("trades too late", (Strike("timeout_executed"), Strike("stale_trades", 700), Strike("stream_drop"))),
-    Case("position too late", (Strike("unknown_error_executed"), Strike("stale_positions", 400))),
+    Case("-2013 too early", (Strike("reset_executed"), Strike("stale_orders", 700, lasts=Lasts.THE_ROUND))),
+    Case(
+        "trades too late",
+        (Strike("timeout_executed"), Strike("stale_trades", 700, lasts=Lasts.THE_ROUND), Strike("stream_drop")),
+    ),
+    Case(
+        "position too late", (Strike("unknown_error_executed"), Strike("stale_positions", 400, lasts=Lasts.THE_ROUND))
+    ),
     Case("fill lost on the stream", (Strike("stream_drop", event="ORDER_TRADE_UPDATE"),)),
     Case("fill twice on the stream", (Strike("stream_duplicate", event="ORDER_TRADE_UPDATE"),)),
     Case("fill late on the stream", (Strike("stream_delay", 600, event="ORDER_TRADE_UPDATE"),)),
@@ -111,6 +124,13 @@ CASES = (
     Case("429 -1015", (Strike("orders_limited"),), Reach.ADDRESS),
     Case("418 ban", (Strike("banned", 1_500),), Reach.ADDRESS),
 )
+SILENT = Strike("stream_drop", lasts=Lasts.THE_ROUND)
+CASES = _CASES + tuple(
+    Case(f"{case.label}, stream silent", (*case.strikes, SILENT), plans_only=case.plans_only)
+    for case in _CASES
+    if "accepted" in case.label
+)
+"""An answer that is lost is seldom lost alone: without the stream, only asking tells what became of the order."""
 SHOTS: dict[Sends, tuple[str, ...]] = {
     Sends.PLAN: (
         "journal.transact apply Executor._claim<*",
@@ -253,9 +273,7 @@ class Job:
                     match["event"] = strike.event
                 said = {"delay_ms": strike.delay_ms, "status": strike.status, "code": strike.code}
                 body = {name: value for name, value in said.items() if value is not None}
-                # A lagging reading lags as long as its delay says, so it may strike every reading of the round.
-                count = 0 if strike.name.startswith("stale_") else 1
-                await here.desk.post("faults", name=strike.name, match=match, count=count, **body)
+                await here.desk.post("faults", name=strike.name, match=match, count=strike.lasts.value, **body)
 
     async def _count_hits(self, here: Stage, this: Round, *, died: bool) -> None:
         """A case was hit if every one of its faults struck."""

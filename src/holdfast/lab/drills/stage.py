@@ -21,7 +21,7 @@ from typing import TYPE_CHECKING, Any
 
 from holdfast.bus.connection import BusConnection, Command, checked
 from holdfast.bus.embedded import EmbeddedServer
-from holdfast.domain.errors import BusUnavailable, CannotStart, Unclassified
+from holdfast.domain.errors import BusUnavailable, CannotStart, JournalLost, Unclassified
 from holdfast.lab.children import Child, child
 from holdfast.lab.desk import Desk
 from holdfast.lab.drills.effects import Shot, aim, read_trace
@@ -280,6 +280,8 @@ class Stage:
                 if "no such table" in str(error):
                     return []
                 raise
+            except sqlite3.DatabaseError as error:
+                raise JournalLost(f"the journal cannot be read: {error}") from error
 
     async def bus(self, *command: bytes | str | int, wait_ms: int = 0) -> Any:
         """One command on the bus. Raises BusUnavailable; whether it was executed is unknown then."""

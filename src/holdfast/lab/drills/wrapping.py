@@ -165,10 +165,10 @@ class WatchedTx:
         return found
 
     def matter(self) -> str:
-        """What was written: the journal lines, or the calls where there was no line."""
-        lines = {word for word in self.written if word.isupper()}
-        shown = (lines - QUIET_ENTRIES) or lines or set(self.written)
-        return "+".join(sorted(shown))
+        """What was written first, of several lines that ride in one transaction; the calls where there was no line."""
+        lines = [word for word in self.written if word.isupper()]
+        loud = [word for word in lines if word not in QUIET_ENTRIES]
+        return (loud or lines or self.written)[0]
 
 
 class KillingPorts:
