@@ -223,43 +223,25 @@ def test_an_exchange_that_limits_us_is_left_alone_and_the_drift_heals_after(tmp_
 # --- processes -----------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("moment", ["reply_delay", "engine_delay"], ids=["executed", "not yet executed"])
-def test_a_process_killed_in_the_middle_of_a_close_heals_it_after_its_restart(
-    tmp_path: Path, exchange: Exchange, moment: str
+def test_a_process_killed_between_orders_and_answers_finishes_them_after_its_restart(
+    tmp_path: Path, exchange: Exchange
 ) -> None:
-    """SIGKILL while the close is at the exchange: the restarted process finds out, closes what is left, and no more."""
+    """SIGKILL while two closes and a plan are at the exchange: the next process closes what is left, and answers."""
     account = exchange.account("solo")
     with a_house(tmp_path, exchange) as house:
         first = house.start()
         desk = house.desk("solo", account)
-        desk.until_open("SYM001USDT")
-        desk.bus.execute("SYM001USDT", "BUY", "0.20")
-        slow = account.arm_order(moment, "SYM001USDT", delay_ms=600)
-        account.trade("SYM001USDT", "BUY", "0.07")
-        until(lambda: slow.hits, "the close is at the exchange")
-        first.kill()
-        house.start()
-        desk = house.desk("solo", account)
-        desk.until_open("SYM001USDT", START_S)
-        until(lambda: account.position("SYM001USDT") == Decimal("0.2"), "closed", START_S)
-        desk.until_agreed("SYM001USDT")
-        filled = [one for one in account.sent("SYM001USDT") if Decimal(one[1]) > 0]
-        assert filled == [("BUY", "0.2"), ("SELL", "0.07")]
-        desk.bus.execute("SYM001USDT", "SELL", "0.20")
-        assert desk.verify() > 0
-
-
-def test_a_plan_whose_process_was_killed_is_answered_after_the_restart(tmp_path: Path, exchange: Exchange) -> None:
-    """SIGKILL between an order and its result: the result is published after the restart, and a repeat gets it."""
-    account = exchange.account("solo")
-    with a_house(tmp_path, exchange) as house:
-        first = house.start()
-        desk = house.desk("solo", account)
-        desk.until_open("SYM001USDT")
-        slow = account.arm_order("reply_delay", "SYM001USDT", delay_ms=600)
-        plan = new_plan("SYM001USDT", "BUY", "0.10")
+        executed, delayed, planned = "SYM001USDT", "SYM002USDT", "SYM003USDT"
+        for symbol in (executed, delayed, planned):
+            desk.until_open(symbol)
+        desk.bus.execute(executed, "BUY", "0.20")
+        slow = [account.arm_order("reply_delay", symbol, delay_ms=900) for symbol in (executed, planned)]
+        slow.append(account.arm_order("engine_delay", delayed, delay_ms=900))
+        plan = new_plan(planned, "BUY", "0.10")
         desk.bus.submit(plan)
-        until(lambda: slow.hits, "the order is at the exchange")
+        account.trade(executed, "BUY", "0.07")
+        account.trade(delayed, "SELL", "0.07")
+        until(lambda: all(fault.hits for fault in slow), "two closes and a plan are at the exchange")
         first.kill()
         house.start()
         desk = house.desk("solo", account)
@@ -268,10 +250,23 @@ def test_a_plan_whose_process_was_killed_is_answered_after_the_restart(tmp_path:
         assert (result["executed"], result["filled_qty"]) == ("true", "0.1")
         again = desk.bus.ask(plan)
         assert (again["executed"], again["duplicate"], again["result_id"]) == ("true", "true", result["result_id"])
-        assert account.sent("SYM001USDT") == [("BUY", "0.1")]
-        desk.until_agreed("SYM001USDT")
+        until(lambda: account.position(executed) == Decimal("0.2"), "closed", START_S)
+        until(lambda: account.position(delayed) == 0, "closed", START_S)
+        for symbol in (executed, delayed, planned):
+            desk.until_open(symbol, START_S)
+            desk.until_agreed(symbol)
+        filled = {
+            symbol: [one for one in account.sent(symbol) if Decimal(one[1]) > 0]
+            for symbol in (executed, delayed, planned)
+        }
+        assert filled == {
+            executed: [("BUY", "0.2"), ("SELL", "0.07")],
+            delayed: [("BUY", "0.07")],
+            planned: [("BUY", "0.1")],
+        }
         until(lambda: desk.bus.pending() == 0, "acknowledged", START_S)
-        assert desk.bus.plans("SYM001USDT") == []
+        desk.bus.execute(executed, "SELL", "0.20")
+        assert desk.verify() > 0
 
 
 def test_a_drift_made_while_nothing_ran_is_closed_at_the_next_start(tmp_path: Path, exchange: Exchange) -> None:

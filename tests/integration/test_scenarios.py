@@ -246,7 +246,7 @@ def test_a_foreign_trade_beside_an_own_plan_is_closed_and_the_plan_is_not(world:
     """Somebody trades in the very moment of an own fill: only the foreign part is closed."""
     desk, symbol = world.main, world.symbol()
     desk.until_open(symbol)
-    for _ in range(5):
+    for _ in range(3):
         entry_id = desk.bus.submit(new_plan(symbol, "BUY", "0.10"))
         desk.exchange.trade(symbol, "BUY", "0.07")
         result = desk.bus.result_of_entry(entry_id)

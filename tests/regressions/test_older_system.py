@@ -223,7 +223,7 @@ def test_12_four_hanging_plans_on_one_symbol_do_not_delay_another(world: World) 
     desk, slow, quick, drifting = world.main, world.symbol(), world.symbol(), world.symbol()
     for symbol in (slow, quick, drifting):
         desk.until_open(symbol)
-    hang = desk.exchange.arm_order("hang_executed", slow, count=4, delay_ms=1_500)
+    hang = desk.exchange.arm_order("hang_executed", slow, count=4, delay_ms=800)
     entries = [desk.bus.submit(new_plan(slow, "BUY", f"0.1{n}")) for n in range(4)]
     until(lambda: hang.hits >= 1, "the first plan hangs")
     for _ in range(10):
@@ -257,7 +257,7 @@ def test_12_many_symbols_over_a_slow_line_stay_fresh(world: World) -> None:
     slow = desk.exchange.arm("engine_delay", count=0, method="GET", delay_ms=250)
     held = f"{desk.bus.prefix}:reconcile:hold:*"
     before = set(desk.bus.redis.scan_iter(held))
-    never(lambda: set(desk.bus.redis.scan_iter(held)) - before, "a hold on a slow line", 6.0)
+    never(lambda: set(desk.bus.redis.scan_iter(held)) - before, "a hold on a slow line", 4.5)
     symbol = world.symbol()
     desk.bus.execute(symbol, "BUY", "0.10")
     desk.until_agreed(symbol)

@@ -28,7 +28,8 @@ if TYPE_CHECKING:
     from tests.whole.services import Desk
 
 ACCOUNTS = (
-    AccountPlan("main", "quantum"),
+    # What was not executed is proven by time alone: a short life of requests keeps these tests short.
+    AccountPlan("main", "quantum", limits={"recv_window_ms": 1000, "unknown_margin_ms": 500}),
     AccountPlan("hedge", "hedged", ("BTCUSDT", "ETHUSDT"), {"position_mode": "hedge"}),
     AccountPlan("off", "closesoff", ALL_SYMBOLS[:12], {"reconcile_close": "off"}),
     AccountPlan("small", "small", ("BTCUSDT", "ETHUSDT"), {"close_notional_max": "300"}),
