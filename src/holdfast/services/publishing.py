@@ -83,7 +83,7 @@ class Publisher:
         self._events: deque[JournaledEntry] = deque()
         self._closes: deque[Close] = deque()
         self._permits: deque[StateCopy] = deque()
-        self._published: list[PlanId] = []
+        self._published: list[PlanResult] = []
         self._attached: dict[str, list[str]] = {}
         self._awaited: dict[str, str] = {}
         """Entries of plans whose outcome is still to come; a restart forgets them, the plan id stays."""
@@ -200,7 +200,7 @@ class Publisher:
             for result in results:
                 self._results.popleft()
                 if not result.duplicate:
-                    self._published.append(PlanId(result.plan_id))
+                    self._published.append(result)
             for _ in acks:
                 self._acks.popleft()
         while self._events:
@@ -291,5 +291,14 @@ def _events_published(seq: int) -> Callable[[Tx], None]:
     return lambda tx: tx.set_events_published(seq)
 
 
-def _results_published(plan_ids: list[PlanId]) -> Callable[[Tx], None]:
-    return lambda tx: tx.mark_results_published(plan_ids)
+def _results_published(results: list[PlanResult]) -> Callable[[Tx], None]:
+    def mark(tx: Tx) -> None:
+        # A result that was corrected meanwhile is not the one that was published: it has to go out too.
+        tx.mark_results_published([PlanId(each.plan_id) for each in results if _is_standing(tx, each)])
+
+    return mark
+
+
+def _is_standing(reads: Reads, result: PlanResult) -> bool:
+    record = reads.plan(PlanId(result.plan_id))
+    return record is not None and record.result is not None and record.result.result_id == result.result_id
