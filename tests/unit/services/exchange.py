@@ -218,5 +218,5 @@ class ScriptedStream:
 
     async def next_batch(self) -> tuple[StreamEvent, ...]:
         while not self._venue.stream_events:
-            await asyncio.sleep(0.001)
+            await asyncio.sleep(0.005)
         return self._venue.stream_events.popleft()

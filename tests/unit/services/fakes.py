@@ -182,7 +182,7 @@ class MemoryBus:
     async def read_plans(self, *, count: int, wait_ms: int) -> tuple[PlanEntry, ...]:
         self._answer()
         if not self.plans:
-            await asyncio.sleep(wait_ms / 1000 if wait_ms < 10 else 0.01)
+            await asyncio.sleep(0.02)
         return tuple(self.plans.popleft() for _ in range(min(count, len(self.plans))))
 
     async def reclaim_plans(self, *, idle_ms: int, count: int) -> tuple[PlanEntry, ...]:
