@@ -40,19 +40,20 @@ BUS_LOST_SHARE = 0.5
 KEPT = (0.0, 0.0, 0.5, 0.9)
 """How much of what was not synced survives; nothing, in half of the cuts."""
 CUT, UNDONE, BUS_LOST = "power cut", "unsynced operation undone", "bus lost with the power"
+SHOTS = (
+    *(("file.sync log", 50), ("file.write log", 100), ("file.sync log", 50), ("file.write log", 100)),
+    *(("file.write database", 1), ("venue.submit *", 6), ("journal.transact *", 40), ("", 100)),
+)
+"""What the victim dies at, and at the how manieth at most. The database itself is written at checkpoints only."""
+MISSES_MAX = 3
+"""Rounds without a death for each cut that is wanted."""
 LANES = (Traffic.book, Traffic.long, Traffic.swarm)
 
 
 def shots_of(choose: random.Random) -> Shot:
     """Where the power goes: mostly at the files, else around an order or anywhere."""
-    name = choose.choice(
-        (
-            *("file.sync log", "file.write log", "file.sync database", "file.write database"),
-            *("file.sync log", "file.write log", "venue.submit *", "journal.transact *", ""),
-        )
-    )
-    count = choose.randint(1, 20) if name.startswith(("venue", "file.sync database")) else choose.randint(1, 120)
-    return Shot(name, choose.choice(list(Moment)), count)
+    name, count_max = choose.choice(SHOTS)
+    return Shot(name, choose.choice(list(Moment)), choose.randint(1, count_max))
 
 
 @dataclass(slots=True)
@@ -102,7 +103,9 @@ async def power_drill(folder: Path, seed: int, cuts: int, seconds_max: float, sa
             place = folder / f"power-{number}"
             venue = await stack.enter_async_context(exchange(place, seed + number))
             choose = random.Random(f"{seed}-power-{number}")  # noqa: S311 - a drill's dice, replayable
-            jobs.append(Job(number, kind, venue, place, choose, report, say, (cuts + 1) // 2, until_s))
+            share = (cuts + 1) // 2
+            job = Job(number, kind, venue, place, choose, report, say, share, until_s, misses=share * MISSES_MAX)
+            jobs.append(job)
         await asyncio.gather(*(job.run() for job in jobs))
     replay = f"replay: holdfast drill --only power --seed {seed} --power-cuts {cuts}"
     report.violations = [f"[power] {each} ({replay})" for each in report.violations]
@@ -124,13 +127,15 @@ class Job:
     say: Callable[[str], None]
     left: int
     until_s: float
+    misses: int = 0
+    """Rounds without a death that are still allowed."""
     stages: int = 0
     broken: int = 0
     rounds: int = 0
 
     async def run(self) -> None:
         """Cut until all cuts are done."""
-        while self.left > 0 and self.broken < BROKEN_MAX and time.monotonic() < self.until_s:
+        while self.left > 0 and self.misses > 0 and self.broken < BROKEN_MAX and time.monotonic() < self.until_s:
             self.stages += 1
             async with stage(self.venue, self.folder / f"stage-{self.stages}", self.kind) as here:
                 cutter = Cutter(here, self.choose, self.report)
@@ -153,16 +158,20 @@ class Job:
     async def _rounds(self, here: Stage, record: Record) -> None:
         await record.until(Traffic(record, 0).has_baseline, "the account has a baseline")
         for _ in range(ROUNDS_A_STAGE):
-            if self.left <= 0 or time.monotonic() > self.until_s:
+            if self.left <= 0 or self.misses <= 0 or time.monotonic() > self.until_s:
                 return
-            self.left -= 1
             self.rounds += 1
+            deaths = here.deaths()
             shot = shots_of(self.choose)
             began = time.monotonic()
             await here.up()
             here.shoot(shot)
             found = await Traffic(record, self.rounds).run(LANES)
             here.hold_fire()
+            if here.deaths() > deaths:
+                self.left -= 1
+            else:
+                self.misses -= 1
             found += await come_to_rest(record)
             await here.up()
             found += (await judge(record)).violations + here.findings
