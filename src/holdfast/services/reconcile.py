@@ -129,12 +129,10 @@ class Reconciler:
                     await self._evaluate(tuple(legs), stamp=Errand.STAMP in errands)
                 except JournalBusy as error:
                     self.context.log.warning("journal_busy", account=self.context.account, detail=str(error))
-                    for leg in legs:
-                        self._look_again_in(leg, LOOK_WAITS_MS[2])
-                    for errand in errands:
-                        asyncio.get_running_loop().call_later(
-                            LOOK_WAITS_MS[2] / 1000, self.context.wakes.legs.knock, errand
-                        )
+                    again: tuple[Leg | Errand, ...] = (*legs, *errands)
+                    for key in again:  # all together: a stamp must not overtake a drift that could not be judged
+                        self.context.wakes.legs.knock(key)
+                    await asyncio.sleep(LOOK_WAITS_MS[2] / 1000)
         finally:
             self._cancel_all()
 

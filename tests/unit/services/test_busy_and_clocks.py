@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING
 
 from holdfast.domain.hold import HoldReason
 from holdfast.domain.operator import RequestKind, RequestState
-from holdfast.domain.sides import Side
-from holdfast.ports.venue import StreamAlive, StreamGap, StreamUp, Unknown
+from holdfast.domain.sides import Side, Source
+from holdfast.domain.view import PositionView
+from holdfast.ports.venue import PositionsSeen, StreamAlive, StreamGap, StreamUp, Unknown
 from tests.unit.decide.samples import ACCOUNT, LEG, SYMBOL, ZERO, D
 from tests.unit.services.virtual import pass_ms, play, until
 from tests.unit.services.world import new_world, running
@@ -192,5 +193,28 @@ def test_new_alerts_are_not_kept_waiting_by_old_ones() -> None:
         assert world.person.told[0].text == "new"
         assert old.account == ACCOUNT
         assert (await world.ledger()).amt == ZERO
+
+    play(story)
+
+
+def test_a_stamp_does_not_overtake_a_drift_that_could_not_be_judged_yet() -> None:
+    """A drift was seen, its transaction found the journal busy, the stream proves on: no stamp before the hold."""
+
+    async def story() -> None:
+        world = await new_world()
+        async with running(world.feed.run_stream, world.feed.run_views, world.reconciler.run):
+            world.venue.stream_events.append((StreamUp(world.clock.now_ms()), StreamAlive(world.clock.now_ms())))
+            await pass_ms(1_000)
+            now = world.clock.now_ms()
+            drift = PositionView(LEG, D(7), now, now, Source.STREAM, None, D(10))
+            world.journal.busy_steps.extend([True] * 3)
+            world.venue.stream_events.append((PositionsSeen((drift,), "ORDER"),))
+            for _ in range(300):
+                world.venue.stream_events.append((StreamAlive(world.clock.now_ms()),))
+                await pass_ms(1)
+                stamp = await world.query(lambda reads: reads.account().stamp_ms)
+                if stamp is not None and stamp > now + 10:
+                    break
+            assert [hold.reason for hold in await world.holds()] == [HoldReason.DRIFT]
 
     play(story)
