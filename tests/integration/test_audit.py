@@ -43,7 +43,7 @@ def test_the_metrics_of_a_close_count_what_the_exchange_saw(world: World) -> Non
 
 def test_the_health_of_a_running_system_is_good(world: World) -> None:
     """/health answers 200 while every account's feed is proved."""
-    with urllib.request.urlopen(f"{world.run.said['metrics_url']}/health", timeout=5) as answer:  # noqa: S310 - our own
+    with urllib.request.urlopen(f"{world.run.said['metrics_url']}/health", timeout=5) as answer:  # noqa: S310 - our http address
         assert answer.status == 200
         assert json.loads(answer.read())
 
