@@ -193,8 +193,8 @@ class Requests:
             done = []
             for leg, look in looks:
                 view, ledger = look.view.of(leg), tx.leg(leg)
-                if view.as_of_ms < ledger.last_fill_ms:
-                    end_request(tx, request, RequestState.REFUSED, "the look is older than the last own fill")
+                if view.as_of_ms <= ledger.last_fill_ms:  # equal milliseconds prove nothing: the fill may be missing
+                    end_request(tx, request, RequestState.REFUSED, "the look is not newer than the last own fill")
                     return
                 drift = view.amt - ledger.amt
                 if drift == ZERO:

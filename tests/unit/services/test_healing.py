@@ -243,3 +243,23 @@ def test_adopting_ends_a_drift_by_a_persons_word() -> None:
             assert world.venue.requests == []
 
     play(story)
+
+
+def test_adopting_a_look_of_our_own_fills_millisecond_is_refused() -> None:
+    """A look that may lack our last fill can't become the ledger; a second later it can."""
+
+    async def story() -> None:
+        world = await new_world()
+        world.venue.lag_ms = 1_000
+        await world.execute(world.plan("p1"))
+        async with running(world.requests.run):
+            await world.ask(RequestKind.ADOPT)
+            await pass_ms(300)
+            assert (await world.request()).state is RequestState.REFUSED
+            await pass_ms(1_000)
+            await world.ask(RequestKind.ADOPT, request_id="r2")
+            await pass_ms(300)
+            assert (await world.request("r2")).state is RequestState.DONE
+        assert (await world.ledger()).amt == D(5)
+
+    play(story)
