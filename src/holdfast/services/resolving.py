@@ -187,18 +187,23 @@ class Resolver:
     async def _book_late_of(self, name: ClientOrderId) -> None:
         trades = self._fills.take_late(name)
         if not trades:
+            # Every own order is journaled before it leaves: one that the stream tells of and nobody knows is another's.
+            if await self._context.journal.query(self._context.account, lambda reads: reads.order(name)) is None:
+                await self._halt(f"the exchange tells of order {name}, which the journal does not know")
             return
         try:
             concluded = await conclude(
                 self._context, name, change=_executed, trades=trades, entry_id="", why="late trade"
             )
             if concluded is None:
-                why = f"trade {trades[0].trade_id} is of order {name}, which the journal does not know"
-                await halt_account(self._context.journal, self._context.account, self._context.log, why)
-                self._context.wakes.alerts.knock("halt")
+                await self._halt(f"trade {trades[0].trade_id} is of order {name}, which the journal does not know")
         except JournalBusy:
             self._fills.keep_late(name, trades)
             raise
+
+    async def _halt(self, why: str) -> None:
+        await halt_account(self._context.journal, self._context.account, self._context.log, why)
+        self._context.wakes.alerts.knock("halt")
 
     async def _ask(self, order: Order) -> None:
         case = self._cases.setdefault(order.client_order_id, _Case())

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Iterator, Mapping
     from pathlib import Path
 
-    from tests.whole.exchange import Exchange
+    from tests.whole.exchange import Exchange, ExchangeAccount
     from tests.whole.services import Desk
 
 SYMBOLS = ("BTCUSDT", "ETHUSDT", *(f"SYM{n:03d}USDT" for n in range(1, 9)))
@@ -92,6 +92,14 @@ def a_bus(folder: Path) -> Iterator[OutsideBus]:
         yield bus
     finally:
         bus.close()
+
+
+def open_again(house: House, account: ExchangeAccount, symbol: str) -> Desk:
+    """Sit down at an account whose process was just started again; the ALLOW that the last one left does not count."""
+    desk = house.desk(account.name, account)
+    desk.bus.redis.delete(desk.bus.key(f"permit:state:{symbol}"))
+    desk.until_open(symbol, START_S)
+    return desk
 
 
 def order_requests(exchange: Exchange, symbol: str = "") -> list[dict[str, Any]]:
