@@ -132,7 +132,7 @@ def test_a_hedge_leg_is_closed_without_touching_the_other(
     before = {one: desk.exchange.position(symbol, one) for one in ("LONG", "SHORT")}
     desk.exchange.trade(symbol, opens, "0.07", positionSide=side)
     desk.until_held_and_free(symbol)
-    assert desk.bus.redis.get(desk.bus.key(f"reconcile:hold:{symbol}:{side}")) is None
+    desk.until_free(f"{symbol}:{side}")
     assert {one: desk.exchange.position(symbol, one) for one in ("LONG", "SHORT")} == before
     close = desk.exchange.orders(symbol)[-1]
     assert (close["side"], close["positionSide"], close["executedQty"]) == (closes, side, "0.07")
