@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from typing import TYPE_CHECKING
 
 from holdfast.bus.valkey import ValkeyBus
@@ -42,6 +43,7 @@ if TYPE_CHECKING:
     import contextlib
 
     from holdfast.domain.names import AccountId, ClientOrderId
+    from holdfast.domain.sides import PositionMode
     from holdfast.ports.bus import Bus
     from holdfast.ports.venue import VenueReader, VenueTrader
     from holdfast.services.supervisor import Task
@@ -71,14 +73,38 @@ def _venue_config(world: World, account: AccountId, use: KeyUse) -> BinanceConfi
     )
 
 
+async def _first_answers(reader: VenueReader, context: Context) -> PositionMode:
+    """Clock, mode, rules and prices. A limit or ban that the venue names is waited out, and nothing is asked meanwhile.
+
+    Ending instead would let the machine's supervisor start us again and again into a ban, which prolongs it.
+    """
+    waits = 0
+    while True:
+        try:
+            await reader.sync_clock()
+            mode = await reader.position_mode()
+            context.rules.instruments = await reader.instruments()
+            await read_marks(context, reader)
+        except VenueUnavailable as error:
+            waits += 1
+            if error.retry_after_ms is None or waits > PAUSES_MAX:
+                raise
+            context.log.warning("start_waits", account=context.account, ms=error.retry_after_ms, detail=str(error))
+            await asyncio.sleep((error.retry_after_ms + PAUSE_MARGIN_MS) / 1000)
+        else:
+            return mode
+
+
+PAUSES_MAX = 10
+"""Pauses that the venue may ask for before a start gives up."""
+PAUSE_MARGIN_MS = 100
+
+
 async def _first_contact(world: World, reader: VenueReader, context: Context) -> None:
     """Prove that the venue answers, takes the keys, and keeps positions as the settings say."""
-    account, rules, address = context.account, context.rules, world.settings.venue.rest_url
+    account, address = context.account, world.settings.venue.rest_url
     try:
-        await reader.sync_clock()
-        mode = await reader.position_mode()
-        rules.instruments = await reader.instruments()
-        await read_marks(context, reader)
+        mode = await _first_answers(reader, context)
     except VenueUnavailable as error:
         raise CannotStart(
             f"account {account}: the exchange at {address} gave no usable answer ({error}); "
