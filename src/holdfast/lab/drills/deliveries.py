@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
+STARVED = "fenced, because the stopped process held the journal's lock"
 SYMBOLS = 40
 SPREAD = 400
 """A repeat follows within so many deliveries."""
@@ -98,7 +99,8 @@ async def delivery_drill(folder: Path, seed: int, amount: Amount, say: Callable[
             found += await come_to_rest(record)
             found += (await judge(record)).violations
         for each in (reconcile, *pair):
-            found += each.findings
+            found += [finding for finding in each.findings if not _starved(finding)]
+            report.faults_hit.update(STARVED for finding in each.findings if _starved(finding))
             report.kills += each.kills
             report.points |= {reached.name for reached in each.trace()}
             if each.pauses:
@@ -112,6 +114,15 @@ async def delivery_drill(folder: Path, seed: int, amount: Amount, say: Callable[
     if report.kills < 1 or report.faults_hit["stopped past its lease"] < 1:
         report.violations.append(f"[deliveries] nobody was killed or stopped in the middle (replay: {replay})")
     return report
+
+
+def _starved(finding: str) -> bool:
+    """Tell whether a process ended as it must when another one was stopped inside a transaction.
+
+    SQLite has one write lock, and nobody can take it from a process that does not run: leases can't be renewed, so
+    their holders stop by themselves rather than act on a lease that they cannot prove.
+    """
+    return "another process holds the journal's write lock" in finding and "has run out" in finding
 
 
 async def _deliver(  # noqa: PLR0917 - the parts of one drill

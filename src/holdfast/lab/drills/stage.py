@@ -123,6 +123,7 @@ class Stage:
     shots: list[Shot] = field(default_factory=list)
     """For the victims to come, the next one first."""
     _victim: Child | None = None
+    _keeper: asyncio.Task[None] | None = None
     _stopping: bool = False
     _connection: tuple[str, BusConnection] | None = None
     _up: asyncio.Event = field(default_factory=asyncio.Event)
@@ -132,7 +133,14 @@ class Stage:
         place = self.folder / name
         place.mkdir()
         return replace(
-            self, place=place, services=services, findings=[], shots=[], _up=asyncio.Event(), _connection=None
+            self,
+            place=place,
+            services=services,
+            findings=[],
+            shots=[],
+            _up=asyncio.Event(),
+            _connection=None,
+            _keeper=None,
         )
 
     # --- victims ----------------------------------------------------------------------------------------
@@ -140,7 +148,7 @@ class Stage:
     @contextlib.asynccontextmanager
     async def kept_alive(self) -> AsyncIterator[None]:
         """Keep a victim running until the end of the block; the last one is ended in order."""
-        keeper = asyncio.create_task(self._keep(), name="keeper")
+        keeper = self._keeper = asyncio.create_task(self._keep(), name="keeper")
         try:
             yield
         finally:
@@ -238,8 +246,18 @@ class Stage:
                 os.kill(self._victim.pid, signal.SIGTERM)
 
     async def up(self) -> None:
-        """Wait until a victim runs."""
-        await self._up.wait()
+        """Wait until a victim runs. Raises what ended the keeper, if none will ever run again."""
+        running = asyncio.ensure_future(self._up.wait())
+        try:
+            await asyncio.wait({running, *self._keepers()}, return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            running.cancel()
+        for keeper in self._keepers():
+            if keeper.done():
+                keeper.result()
+
+    def _keepers(self) -> tuple[asyncio.Task[None], ...]:
+        return (self._keeper,) if self._keeper is not None else ()
 
     def deaths(self) -> int:
         """How many victims died of the effect they were aimed at."""
