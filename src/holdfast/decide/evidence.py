@@ -9,8 +9,8 @@
     | its client id carries our prefix, but the journal knows no such order | stray: proves nothing, and halts |
     | its client id is not known                          | nothing proven: the evidence is incomplete |
 
-Trades of other legs, and trades booked already, are left out. Pure; the service looks the client ids up (from
-the stream, else by asking for the order) before it calls.
+Trades of other legs, those up to the leg's watermark, and those booked already, are left out. Pure; the service looks
+the client ids up (from the stream, else by asking for the order) before it calls.
 """
 
 from __future__ import annotations
@@ -38,7 +38,9 @@ def missing_trades(page: TradePage, ledger: LedgerState, booked: frozenset[Trade
     return tuple(
         trade
         for trade in page.trades
-        if trade.leg_of(ledger.leg.account) == ledger.leg and trade.trade_id not in booked
+        if trade.leg_of(ledger.leg.account) == ledger.leg
+        and trade.trade_id not in booked
+        and trade.trade_id > (ledger.watermark_trade_id or 0)
     )
 
 

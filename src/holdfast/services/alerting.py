@@ -49,7 +49,7 @@ class Alerting:
 
     async def _deliver_due(self) -> None:
         context = self._context
-        unacked = await context.journal.query(context.account, lambda reads: reads.alerts_unacked())
+        unacked = await context.journal.query(context.account, _still_true)
         now_ms = context.clock.now_ms()
         for alert in sorted(unacked, key=lambda each: each.deliveries > 0):  # what nobody was told yet goes first
             if alert.next_try_ms > now_ms or not self._alerts.has_channel:
@@ -107,6 +107,16 @@ class Alerting:
 
         await self._context.transact(read=lambda _: None, decide=lambda _: None, write=write)
         self._context.emit(out.entries)
+
+
+def _still_true(reads: Reads) -> tuple[Alert, ...]:
+    """Unacknowledged alerts; one that was delivered is not repeated once its hold has ended."""
+    found = []
+    for alert in reads.alerts_unacked():
+        hold = reads.hold(alert.hold_id) if alert.hold_id is not None else None
+        if hold is None or hold.is_open or alert.delivered_ms is None:
+            found.append(alert)
+    return tuple(found)
 
 
 def is_without_next_step(hold: Hold, alert: Alert | None, now_ms: int) -> bool:

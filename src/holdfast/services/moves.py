@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from holdfast.domain.names import HoldId, TradeId
     from holdfast.domain.sides import Leg
     from holdfast.domain.trade import Trade
+    from holdfast.domain.view import PositionView
     from holdfast.ports.journal import Tx
 
 
@@ -121,7 +122,7 @@ def _agree(tx: Tx, judged: Judged, out: Written) -> None:
     evidence = facts.evidence
     ids = [tx.last_trade_id(leg), facts.ledger.watermark_trade_id]
     if evidence is not None and evidence.complete and evidence.ledger_version == facts.ledger.version:
-        ids.append(evidence.last_trade_id)
+        ids += _shown_by(facts.view, evidence)
     known: list[TradeId] = [each for each in ids if each is not None]
     state = replace(
         _seen(judged, facts.ledger),
@@ -137,6 +138,14 @@ def _agree(tx: Tx, judged: Judged, out: Written) -> None:
     if not judged.move.release:
         body = {"ledger_amt": _text(facts.ledger.amt), "ledger_version": facts.ledger.version}
         append_entry(tx, out, EntryKind.AGREED, leg, None, body)
+
+
+def _shown_by(view: PositionView | None, evidence: Evidence) -> list[TradeId]:
+    """The trades that the agreeing view can have shown: a later one is not accounted for by it."""
+    if view is None:
+        return []
+    trades = (*evidence.own, *evidence.forced, *evidence.foreign)
+    return [trade.trade_id for trade in trades if trade.venue_ms <= view.as_of_ms]
 
 
 def _hold(tx: Tx, judged: Judged, out: Written) -> None:

@@ -45,6 +45,8 @@ IDLE_MS = 1_000
 """The evaluator looks around at least this often, knocked or not."""
 LEGS_PER_STEP = 64
 """Legs judged in one transaction."""
+LOOKS_MAX = 16
+"""Looks under way at once: each is two requests, and hundreds of legs may want one together."""
 LOOK_WAITS_MS = (0, 20, 50, 100, 200, 500, 1_000)
 """Waits before the first, second ... look of an episode; the last one repeats."""
 OPERATOR_LOOK_MS = 10_000
@@ -82,6 +84,7 @@ class Reconciler:
     """Hands planned closes to whoever puts them on the bus."""
     mode: PositionMode
     _memory: dict[Leg, LegMemory] = field(default_factory=dict)
+    _looks_free: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(LOOKS_MAX))
     _stamped_ms: int | None = None
     _broken: BaseException | None = None
     """What ended a look that nobody foresaw; raised by the evaluator, so that the supervisor hears of it."""
@@ -298,7 +301,8 @@ class Reconciler:
     async def _take_look(self, leg: Leg, memory: LegMemory, wait_ms: int) -> None:
         if wait_ms:
             await asyncio.sleep(wait_ms / 1000)
-        look: Look = await take_look(self.context, self.reader, self.picture, leg)
+        async with self._looks_free:
+            look: Look = await take_look(self.context, self.reader, self.picture, leg)
         self.picture.see_all(look.view)
         memory.second = look.view.of(leg)
         memory.evidence = look.evidence
