@@ -1,9 +1,8 @@
 """A venue of one account, written by hand: it fills every MARKET order, unless a story has other plans."""
-# ruff: noqa: D102, ARG002, ASYNC110 - methods and arguments are those of the port; waiting takes no time
+# ruff: noqa: D102, ARG002 - methods and arguments are those of the port; waiting takes no time
 
 from __future__ import annotations
 
-import asyncio
 from collections import deque
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Self
@@ -16,6 +15,7 @@ from holdfast.domain.trade import Trade, TradePage
 from holdfast.domain.view import AccountView, PositionView
 from holdfast.ports.venue import Accepted, Cancelled, NothingToCancel
 from tests.unit.decide.samples import ACCOUNT, INSTRUMENT, ZERO, D
+from tests.unit.services.virtual import pass_ms
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Mapping
@@ -117,7 +117,7 @@ class Exchange:
 
     async def submit(self, permit: Permit) -> SubmitOutcome:
         self.requests.append(permit)
-        await asyncio.sleep(0.001)
+        await pass_ms(1)
         if self.scripts:
             return await self.scripts.popleft()(permit)
         return Accepted(self.fill(permit))
@@ -155,7 +155,7 @@ class Exchange:
         meanwhile, self.before_view = self.before_view, None
         if meanwhile is not None:
             await meanwhile()
-        await asyncio.sleep(0.001)
+        await pass_ms(1)
         self._answer()
         absent = read_ms - self.lag_ms
         found = {
@@ -166,7 +166,7 @@ class Exchange:
         return AccountView(ACCOUNT, symbol, found, absent, read_ms, Source.REST)
 
     async def trades(self, symbol: Symbol, cursor: TradeCursor) -> TradePage:
-        await asyncio.sleep(0.001)
+        await pass_ms(1)
         self._answer()
         return TradePage(
             tuple(
@@ -180,13 +180,13 @@ class Exchange:
 
     async def order(self, symbol: Symbol, client_order_id: ClientOrderId) -> OrderReport | None:
         self.lookups += 1
-        await asyncio.sleep(0.001)
+        await pass_ms(1)
         self._answer()
         book = self.orders.get(client_order_id)
         return book.report if book is not None else None
 
     async def order_by_number(self, symbol: Symbol, order_id: VenueOrderId) -> OrderReport | None:
-        await asyncio.sleep(0.001)
+        await pass_ms(1)
         self._answer()
         return next((b.report for b in self.orders.values() if b.report.order_id == order_id), None)
 
@@ -218,5 +218,5 @@ class ScriptedStream:
 
     async def next_batch(self) -> tuple[StreamEvent, ...]:
         while not self._venue.stream_events:
-            await asyncio.sleep(0.005)
+            await pass_ms(5)
         return self._venue.stream_events.popleft()

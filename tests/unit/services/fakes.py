@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from holdfast.domain.errors import BusUnavailable, JournalBusy
 from holdfast.ports.bus import Backlog, StateCopy
+from tests.unit.services.virtual import pass_ms
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Mapping, Sequence
@@ -182,7 +183,7 @@ class MemoryBus:
     async def read_plans(self, *, count: int, wait_ms: int) -> tuple[PlanEntry, ...]:
         self._answer()
         if not self.plans:
-            await asyncio.sleep(0.02)
+            await pass_ms(20)
         return tuple(self.plans.popleft() for _ in range(min(count, len(self.plans))))
 
     async def reclaim_plans(self, *, idle_ms: int, count: int) -> tuple[PlanEntry, ...]:

@@ -73,9 +73,11 @@ async def until(condition: Callable[[], bool], within_ms: int = 60_000) -> None:
     while not condition():
         if loop.time() > end:
             raise AssertionError(f"not within {within_ms} ms of virtual time")
-        await asyncio.sleep(0.001)
+        await pass_ms(1)
 
 
-async def pass_ms(ms: int) -> None:
-    """Let virtual time pass."""
-    await asyncio.sleep(ms / 1000)
+async def pass_ms(ms: float) -> None:
+    """Let virtual time pass: a timer on this loop, on which no real time goes by."""
+    passed: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+    asyncio.get_running_loop().call_later(ms / 1000, passed.set_result, None)
+    await passed
