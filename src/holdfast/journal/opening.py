@@ -1,7 +1,7 @@
-"""The ways in: a journal in a file, a journal in memory.
+"""The ways in: a journal in a file, on a PostgreSQL server, in memory.
 
 Opening a file: check the path, create the file (mode 0600), bring its schema up to date, prove the tails of all
-chains, and only then hand out a journal.
+chains, and only then hand out a journal. `postgres_opening` does the same on a server.
 """
 
 from __future__ import annotations
@@ -14,8 +14,9 @@ from typing import TYPE_CHECKING
 
 from holdfast.domain.errors import CannotStart
 from holdfast.journal.audit import verify_tails
+from holdfast.journal.away import AwayRunner
 from holdfast.journal.batches import Reader
-from holdfast.journal.migrate import migrate
+from holdfast.journal.migrate import SCHEMA_VERSION, migrate
 from holdfast.journal.runners import InlineRunner, ThreadRunner
 from holdfast.journal.sqlite import (
     OPEN_WAIT_MS_MAX,
@@ -37,27 +38,67 @@ if TYPE_CHECKING:
     from holdfast.ports.clock import Clock
 
 SQLITE_URL_PREFIX = "sqlite:///"
+POSTGRES_SCHEME = "postgresql"
 
 
 def sqlite_path(url: str) -> Path:
     """The file that `sqlite:///PATH` names. Raises CannotStart for any other address."""
     if not url.startswith(SQLITE_URL_PREFIX):
         scheme = url.split(":", 1)[0]
-        raise CannotStart(f"journal.url begins with {scheme!r}: only sqlite:///PATH is supported")
+        raise CannotStart(
+            f"journal.url begins with {scheme!r}: sqlite:///PATH and postgresql://HOST/DATABASE are supported"
+        )
     path = Path(url.removeprefix(SQLITE_URL_PREFIX))
     if not path.is_absolute():
         path = Path("/") / path
     return path
 
 
-async def open_journal(url: str, clock: Clock, *, runner: Callable[[Database], Runner] = ThreadRunner) -> SqlJournal:
-    """Open (or create) the journal at `url`, `sqlite:///` and an absolute path.
+def is_postgres(url: str) -> bool:
+    """Tell whether the address names a PostgreSQL database."""
+    return url.partition(":")[0].partition("+")[0] == POSTGRES_SCHEME
 
-    Raises CannotStart (path, schema), JournalLost (no database, not writable), JournalBusy (locked), ChainBroken.
+
+async def open_journal(
+    url: str, clock: Clock, *, runner: Callable[[Database], Runner] | None = None
+) -> SqlJournal:
+    """Open (or create) the journal at `url`: `sqlite:///` and an absolute path, or `postgresql://...`.
+
+    Raises CannotStart (path, address, schema), JournalLost (no database, not writable), JournalBusy (locked),
+    ChainBroken. `runner` is where its work runs; left out, it is what the database is made for.
     """
+    if is_postgres(url):
+        from holdfast.journal.postgres_opening import PostgresDatabase  # noqa: PLC0415 the driver is slow to import
+
+        server = PostgresDatabase(url, clock)
+        await asyncio.to_thread(server.prepare)
+        return SqlJournal(AwayRunner(server) if runner is None else runner(server))
     database = FileDatabase(sqlite_path(url), clock)
     await asyncio.to_thread(database.prepare)
-    return SqlJournal(runner(database))
+    return SqlJournal((runner or ThreadRunner)(database))
+
+
+def open_standing_server(url: str, clock: Clock) -> SqlJournal:
+    """Open the journal on a PostgreSQL server as it stands, its chain unproven, in the caller; nothing is migrated.
+
+    Raises CannotStart (address, no journal, another schema), JournalLost.
+    """
+    from holdfast.journal.postgres_opening import PostgresDatabase  # noqa: PLC0415 the driver is slow to import
+
+    server = PostgresDatabase(url, clock)
+    check_version(server.version(), server.shown)
+    return SqlJournal(InlineRunner(server))
+
+
+def check_version(found: str | None, shown: str) -> None:
+    """Raise CannotStart unless the version that stands there is this code's."""
+    if found is None:
+        raise CannotStart(f"there is no journal at {shown} yet: `holdfast run` makes it at its first start")
+    if found != SCHEMA_VERSION:
+        raise CannotStart(
+            f"the journal {shown} has schema version {found}, this Holdfast knows {SCHEMA_VERSION}: "
+            "use the version of Holdfast that runs it, or start `holdfast run` of this one first"
+        )
 
 
 def open_inline_journal(clock: Clock) -> SqlJournal:
@@ -99,7 +140,7 @@ class FileDatabase:
 
     def _session(self, wait_ms: int) -> SqliteSession:
         try:
-            return SqliteSession(connect_file(self._path, wait_ms), self._clock)
+            return SqliteSession(connect_file(self._path, wait_ms), self._clock, self._path)
         except sqlite3.Error as error:
             raise (classify(error) or error) from error
 

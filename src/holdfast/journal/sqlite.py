@@ -6,6 +6,7 @@ and see the state of the moment their transaction began, without waiting for a w
 
     BUSY, LOCKED                                    JournalBusy   nothing was changed, ask again
     FULL, IOERR, READONLY, CORRUPT, NOTADB, ...     JournalLost   the disk or the file; a person must look
+    the file was removed, replaced, cut meanwhile   JournalLost   what was written would be gone with this process
     CONSTRAINT                                      Unclassified  a step broke a rule of the schema: a bug of ours
 """
 
@@ -43,8 +44,11 @@ _PRIMARY_CODE = 0xFF
 class SqliteSession:
     """`backend.Session` over one connection."""
 
-    def __init__(self, connection: sqlite3.Connection, clock: Clock) -> None:
+    def __init__(self, connection: sqlite3.Connection, clock: Clock, path: Path | None = None) -> None:
+        """`path` is the file that the connection is open on; None for a database in memory."""
         self.connection = connection
+        self._path = path
+        self._known: tuple[os.stat_result, os.stat_result] | None = None
         self._cursor = connection.cursor()  # one for all: every result is fetched before the next statement
         self._clock = clock
 
@@ -80,8 +84,29 @@ class SqliteSession:
                 if not is_busy(error):
                     raise
             else:
+                self._check_files()
                 return True
         return False
+
+    def _check_files(self) -> None:
+        """Raise JournalLost if the path names another file than the one that is open, or none, or one that was cut.
+
+        SQLite itself goes on writing into a file that somebody removed or replaced: all of that would be gone with the
+        process. The log stands beside the file as long as we are connected; the file itself never shrinks by itself.
+        """
+        if self._path is None:
+            return
+        try:
+            found = self._path.stat(), self._path.with_name(f"{self._path.name}-wal").stat()
+        except OSError as error:
+            raise JournalLost(f"the journal's file was removed while it was open: {error}") from error
+        known, self._known = self._known, found
+        if known is None:
+            return
+        if not all(map(os.path.samestat, known, found)):
+            raise JournalLost(f"the journal {self._path} was replaced while it was open")
+        if found[0].st_size < known[0].st_size:
+            raise JournalLost(f"the journal {self._path} was cut while it was open")
 
     def begin_read(self) -> None:
         """Fix the state that this transaction sees before the clock is read."""

@@ -187,6 +187,7 @@ class Intake:
             self._context.log.failure("lane_broken", error, symbol=symbol)
             if not self._broken.done():
                 self._broken.set_exception(error)
+                self._broken.exception()  # logged above: nobody may be left to ask for it when others ended first
         elif lane.closes or lane.jobs:
             self._start(symbol, lane)
         else:
