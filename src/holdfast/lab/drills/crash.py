@@ -45,6 +45,8 @@ FIRST_START = ("[BASELINE]",)
 """Effects that only an account's very first start has."""
 AFTER_WAIT = ("read_again",)
 """Effects that only a successor has which waited for the lease."""
+IN_HAND = ("bus.read_plans apply", "bus.hold_values apply", "Executor._claim")
+"""Effects at which a plan was read and nothing was journaled: nobody may help by sending it again."""
 ROUNDS_A_STAGE = 12
 """Then a new account and folder: a first start is an effect like any other."""
 TRIES_MAX = 4
@@ -64,6 +66,7 @@ class Plan:
     say: Callable[[str], None]
     queue: list[tuple[Shot, int]] = field(default_factory=list)
     known: set[Shot] = field(default_factory=set)
+    replay: bool = False
     done: int = 0
 
     def take(self) -> tuple[Shot, int] | None:
@@ -75,7 +78,9 @@ class Plan:
         return self.queue.pop(0)
 
     def learn(self, shots: set[Shot], choose: random.Random) -> None:
-        """Queue the sides that are new, in an order of the seed's."""
+        """Queue the sides that are new, in an order of the seed's. A replay learns nothing."""
+        if self.replay:
+            return
         new = sorted(shots - self.known, key=lambda shot: (shot.name, shot.moment.value))
         self.known.update(new)
         for shot in new:
@@ -155,7 +160,8 @@ class Job:
         began = time.monotonic()
         waits = shot is not None and any(word in shot.name for word in AFTER_WAIT)
         here.lease_wait = LeaseWait.RUNS_OUT if waits or choose.random() < LEASE_SHARE else LeaseWait.FREED
-        record.resend = Resend.NEVER if choose.random() < QUIET_SHARE else Resend.SAME_ID
+        alone = shot is not None and any(word in shot.name for word in IN_HAND)
+        record.resend = Resend.NEVER if alone or choose.random() < QUIET_SHARE else Resend.SAME_ID
         found: list[str] = []
         needs_fault = shot is not None and any(word in shot.name for word in AFTER_FAULTS)
         armed = await self._arm_faults(here) if needs_fault or (shot and choose.random() < FAULT_SHARE) else ()
@@ -210,8 +216,9 @@ class Job:
         await here.desk.delete("faults")
 
     def _violation(self, where: str, found: list[str], shot: Shot | None = None) -> None:
-        shown = shlex.quote(msgspec.json.encode(shot).decode()) if shot is not None else "''"
-        replay = f"holdfast drill --only crash --seed {self.plan.seed} --bus {self.kind.value} --shot {shown}"
+        shown = f" --shot {shlex.quote(msgspec.json.encode(shot).decode())}" if shot is not None else ""
+        replay = f"holdfast drill --only crash --seed {self.plan.seed}{shown}"
+        where = f"{where}, {self.kind.value} bus"
         self.plan.report.violations.extend(f"[{where}] {each}  (replay: {replay})" for each in found)
 
     def _count(self, here: Stage, record: Record) -> None:
@@ -235,7 +242,7 @@ async def crash_drill(  # noqa: PLR0917 - what the command line asks for
     report = Report(seed)
     plan = Plan(seed, kills, time.monotonic() + seconds_max, report, say)
     if shot is not None:
-        plan.known.update({shot})
+        plan.replay = True
         plan.queue = [(shot, 0)] * max(kills, 3)
     async with contextlib.AsyncExitStack() as stack:
         jobs = []
