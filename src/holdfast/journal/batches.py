@@ -1,9 +1,10 @@
 """Several jobs in one transaction: each in its savepoint, one common commit, nobody told anything before it.
 
     begin fails, lock held        JournalBusy to all, nothing was changed
+    an account's lock is held     JournalBusy to all, nothing was changed (where `lock_account` waits for it)
     one job raises                its savepoint is undone, its caller gets the exception; the others go on
     the database fails in a job   JournalLost to all
-    commit fails                  JournalLost to all
+    commit fails                  JournalLost to all: what became of it is not known
     after JournalLost             every further job is refused: what is on disk is known only after reopening
 
 The account's row is read once a batch, checked against the newest entry, kept in memory, and written before the commit.
@@ -148,7 +149,7 @@ class BatchWriter:
         try:
             return self._session.begin_write(lock_tries)
         except BaseException as error:  # noqa: BLE001 every caller is told
-            self._end(error)
+            self._end_before_commit(error)
             return True
 
     def add(self, job: WriteJob) -> None:
@@ -159,7 +160,7 @@ class BatchWriter:
         try:
             self._outcomes.append(self._step(job))
         except BaseException as error:  # noqa: BLE001 every caller is told
-            self._end(error)
+            self._end_before_commit(error)
             self._outcomes.append(Failed(error))
 
     def seal(self) -> None:
@@ -168,6 +169,10 @@ class BatchWriter:
             return
         try:
             self._accounts.write()
+        except BaseException as error:  # noqa: BLE001 every caller is told
+            self._end_before_commit(error)
+            return
+        try:
             self._session.commit()
         except BaseException as error:  # noqa: BLE001 every caller is told
             self._end(error)
@@ -199,6 +204,19 @@ class BatchWriter:
             return Failed(_raisable(error if named is None else named))
         session.keep_step()
         return Done(value)
+
+    def _end_before_commit(self, error: BaseException) -> None:
+        """The transaction failed as a whole, and was surely not committed: what is only busy may be asked again."""
+        named = self._session.classify(error)
+        if not isinstance(named, JournalBusy):
+            self._end(error)
+            return
+        try:
+            self._session.roll_back()
+        except BaseException as second:  # noqa: BLE001 every caller is told
+            self._end(second)
+        else:
+            self._ended_by = named
 
     def _end(self, error: BaseException) -> None:
         """The transaction failed as a whole: undo it, and write nothing more until the journal was reopened."""

@@ -1,7 +1,8 @@
 """Brings an empty or older database to this code's schema; an up-to-date one costs one SELECT.
 
-Alembic and SQLAlchemy are imported only when there is something to do. Everything happens in one transaction
-that holds the write lock, so that two processes which open a new journal together create it once.
+Alembic and SQLAlchemy are imported only when there is something to do. Everything happens in one transaction. Two
+processes that open a new journal together create it once: on SQLite the transaction holds the write lock, on
+PostgreSQL `postgres_opening` holds an advisory lock around it.
 """
 
 from __future__ import annotations
@@ -14,12 +15,14 @@ from holdfast.domain.errors import CannotStart
 if TYPE_CHECKING:
     import sqlite3
 
+    from sqlalchemy import Engine
+
 SCHEMA_VERSION = "0001"
 """The newest migration's revision; a test compares it with the migrations."""
 
 
 def version_of(connection: sqlite3.Connection) -> str | None:
-    """The schema version of the database; None if it is empty.
+    """The schema version of the SQLite database; None if it is empty.
 
     Raises CannotStart if it holds tables but no journal's.
     """
@@ -32,22 +35,20 @@ def version_of(connection: sqlite3.Connection) -> str | None:
     return None if row is None else str(row[0])
 
 
-def migrate(connection: sqlite3.Connection) -> None:
-    """Bring the database to `SCHEMA_VERSION`. Raises CannotStart for one that a newer Holdfast made."""
-    found = version_of(connection)
-    if found == SCHEMA_VERSION:
-        return
+def is_current(found: str | None) -> bool:
+    """Tell whether the version that was found is this code's. Raises CannotStart for one that a newer Holdfast made."""
     if found is not None and found > SCHEMA_VERSION:
         raise CannotStart(
             f"the journal has schema version {found}, this Holdfast knows {SCHEMA_VERSION}: run the newer Holdfast"
         )
-    _upgrade(connection)
+    return found == SCHEMA_VERSION
 
 
-def _upgrade(connection: sqlite3.Connection) -> None:
-    from alembic import command  # noqa: PLC0415 slow to import, and needed once in a journal's life
-    from alembic.config import Config  # noqa: PLC0415 as above
-    from sqlalchemy import create_engine, event  # noqa: PLC0415 as above
+def migrate(connection: sqlite3.Connection) -> None:
+    """Bring the SQLite database to `SCHEMA_VERSION`. Raises CannotStart for one that a newer Holdfast made."""
+    if is_current(version_of(connection)):
+        return
+    from sqlalchemy import create_engine, event  # noqa: PLC0415 slow to import, and needed once in a journal's life
     from sqlalchemy.pool import StaticPool  # noqa: PLC0415 as above
 
     engine = create_engine("sqlite://", creator=lambda: connection, poolclass=StaticPool)
@@ -56,6 +57,14 @@ def _upgrade(connection: sqlite3.Connection) -> None:
     def _take_the_write_lock(_opened: object) -> None:
         # The driver is in autocommit mode and SQLAlchemy would send no BEGIN at all.
         connection.execute("BEGIN IMMEDIATE")
+
+    upgrade(engine)
+
+
+def upgrade(engine: Engine) -> None:
+    """Run every migration that is missing, in one transaction."""
+    from alembic import command  # noqa: PLC0415 slow to import, and needed once in a journal's life
+    from alembic.config import Config  # noqa: PLC0415 as above
 
     config = Config()
     config.set_main_option("script_location", str(Path(__file__).parent / "migrations"))

@@ -59,9 +59,7 @@ def is_postgres(url: str) -> bool:
     return url.partition(":")[0].partition("+")[0] == POSTGRES_SCHEME
 
 
-async def open_journal(
-    url: str, clock: Clock, *, runner: Callable[[Database], Runner] | None = None
-) -> SqlJournal:
+async def open_journal(url: str, clock: Clock, *, runner: Callable[[Database], Runner] | None = None) -> SqlJournal:
     """Open (or create) the journal at `url`: `sqlite:///` and an absolute path, or `postgresql://...`.
 
     Raises CannotStart (path, address, schema), JournalLost (no database, not writable), JournalBusy (locked),

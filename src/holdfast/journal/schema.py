@@ -18,14 +18,16 @@ from __future__ import annotations
 from sqlalchemy import BigInteger, Column, ForeignKeyConstraint, Index, MetaData, Table, Text, text
 
 metadata = MetaData()
+TEXT = Text().with_variant(Text(collation="C"), "postgresql")
+"""In the order of its bytes everywhere: SQLite has no other, a PostgreSQL database has that of somebody's language."""
 
 
 def _text(name: str) -> Column[str]:
-    return Column(name, Text, nullable=False)
+    return Column(name, TEXT, nullable=False)
 
 
 def _text_or_null(name: str) -> Column[str]:
-    return Column(name, Text, nullable=True)
+    return Column(name, TEXT, nullable=True)
 
 
 def _int(name: str) -> Column[int]:
@@ -37,7 +39,7 @@ def _int_or_null(name: str) -> Column[int]:
 
 
 def _key_text(name: str) -> Column[str]:
-    return Column(name, Text, primary_key=True, nullable=False)
+    return Column(name, TEXT, primary_key=True, nullable=False)
 
 
 def _key_int(name: str) -> Column[int]:
