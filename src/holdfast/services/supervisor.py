@@ -11,7 +11,7 @@ from __future__ import annotations
 import asyncio
 from typing import TYPE_CHECKING
 
-from holdfast.domain.errors import Fenced, HoldfastError, Unavailable, Unclassified, VenueUnavailable
+from holdfast.domain.errors import Fenced, HoldfastError, JournalBusy, Unavailable, Unclassified, VenueUnavailable
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Sequence
@@ -41,7 +41,11 @@ async def acquire_lease(context: Context, owner: str) -> bool:
     waited = False
     while True:
         started_ns = context.clock.monotonic_ns()
-        fence = await context.journal.acquire(context.account, context.service, owner, LEASE_MS)
+        try:
+            fence = await context.journal.acquire(context.account, context.service, owner, LEASE_MS)
+        except JournalBusy as error:  # whoever holds the write lock may be stopped: it is waited for like a lease
+            context.log.warning("journal_busy", account=context.account, detail=str(error))
+            fence = None
         if fence is not None:
             context.lease.fence = fence
             context.lease.live_until_ns = started_ns + LEASE_MS * 1_000_000

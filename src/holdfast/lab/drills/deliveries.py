@@ -153,10 +153,13 @@ async def _deliver(  # noqa: PLR0917 - the parts of one drill
                 fields["plan_id"], PlanSent(fields["plan_id"], fields["symbol"], fields["side"], fields["qty"])
             )
         await _add_all(record, [plan_of(number, symbols) for number in order[start : start + BATCH]])
-    for task in disturbed:
-        await task
+    ended = await asyncio.gather(*disturbed, return_exceptions=True)
+    found = [f"stuck: {each}" for each in ended if isinstance(each, Stuck)]
+    for each in ended:
+        if isinstance(each, BaseException) and not isinstance(each, Stuck):
+            raise each
     say(f"{len(order)} deliveries in {time.monotonic() - began:.1f} s")
-    return []
+    return found
 
 
 async def _room(record: Record) -> None:
