@@ -58,7 +58,10 @@ class BinanceConfig:
         """Check the addresses and the bounds."""
         require_addresses(self.environment, self.rest_url, self.stream_url)
         if self.probe_ms < PROBE_MS_MIN:
-            raise CannotStart(f"probe_ms = {self.probe_ms} is below {PROBE_MS_MIN}: the venue would cut the stream")
+            raise CannotStart(
+                f"probe_ms = {self.probe_ms} (an account's stamp_ms) is below {PROBE_MS_MIN}: the venue would cut the "
+                "stream"
+            )
         if self.pong_ms_max < self.probe_ms:
             raise CannotStart(f"pong_ms_max = {self.pong_ms_max} is below probe_ms = {self.probe_ms}")
         if min(self.read_timeout_ms, self.connect_timeout_ms, self.events_max, self.connections_max) <= 0:
