@@ -1,4 +1,4 @@
-"""Tampering: whatever is changed in the file behind the journal's back is found and named."""
+"""Tampering: whatever is changed in the database behind the journal's back is found and named."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from tests.contract.journal.samples import ACCOUNT, LEG, LONG, ORDER, TRADE, D, 
 if TYPE_CHECKING:
     from holdfast.journal.store import SqlJournal
     from holdfast.ports.journal import Tx
-    from tests.contract.journal.places import FilePlace
+    from tests.contract.journal.places import LastingPlace
 
 ENTRIES = 20
 
@@ -40,14 +40,14 @@ async def _fill(journal: SqlJournal) -> None:
     await put(journal, write)
 
 
-def test_whole_journal_is_verified(file_place: FilePlace) -> None:
+def test_whole_journal_is_verified(lasting_place: LastingPlace) -> None:
     """An untouched journal passes, and the number of its entries is returned."""
 
     async def body(journal: SqlJournal) -> int:
         await _fill(journal)
         return await journal.verify(ACCOUNT)
 
-    assert file_place.run(body) == ENTRIES
+    assert lasting_place.run(body) == ENTRIES
 
 
 @pytest.mark.parametrize(
@@ -72,29 +72,29 @@ def test_whole_journal_is_verified(file_place: FilePlace) -> None:
         ("DELETE FROM account", 1),
     ],
 )
-def test_changed_chain_is_found_by_audit_and_by_opening(file_place: FilePlace, statement: str, seq: int) -> None:
+def test_changed_chain_is_found_by_audit_and_by_opening(lasting_place: LastingPlace, statement: str, seq: int) -> None:
     """A changed, dropped or added entry is named by `verify`, and the next open refuses as well."""
 
     async def tampered(journal: SqlJournal) -> None:
         await _fill(journal)
-        assert file_place.tamper(statement) > 0
+        assert lasting_place.tamper(statement) > 0
         with pytest.raises(ChainBroken) as caught:
             await journal.verify(ACCOUNT)
         assert caught.value.seq == seq
 
-    file_place.run(tampered)
+    lasting_place.run(tampered)
     with pytest.raises(ChainBroken) as caught:
-        file_place.run(_nothing)
+        lasting_place.run(_nothing)
     assert caught.value.seq == seq or statement.startswith("UPDATE entry SET account")
 
 
-def test_rewritten_tail_is_found_by_the_head(file_place: FilePlace) -> None:
+def test_rewritten_tail_is_found_by_the_head(lasting_place: LastingPlace) -> None:
     """An entry that was replaced by another one with a valid hash does not match the head."""
 
     async def body(journal: SqlJournal) -> None:
         await _fill(journal)
-        file_place.tamper("DELETE FROM entry WHERE seq = 20")
-        file_place.tamper(
+        lasting_place.tamper("DELETE FROM entry WHERE seq = 20")
+        lasting_place.tamper(
             "INSERT INTO entry SELECT account, 20, at_ms, kind, symbol, hold_id, plan_id, body, prev_hash, hash "
             "FROM entry WHERE seq = 19"
         )
@@ -102,24 +102,24 @@ def test_rewritten_tail_is_found_by_the_head(file_place: FilePlace) -> None:
             await journal.verify(ACCOUNT)
         assert caught.value.seq == 20
 
-    file_place.run(body)
+    lasting_place.run(body)
 
 
-def test_step_on_a_missing_head_is_refused(file_place: FilePlace) -> None:
+def test_step_on_a_missing_head_is_refused(lasting_place: LastingPlace) -> None:
     """A step does not build on an account whose newest entry is gone or changed."""
 
     async def body(journal: SqlJournal) -> None:
         await _fill(journal)
-        file_place.tamper("CREATE TABLE kept AS SELECT * FROM entry WHERE seq = 20")
-        file_place.tamper("DELETE FROM entry WHERE seq = 20")
+        lasting_place.tamper("CREATE TABLE kept AS SELECT * FROM entry WHERE seq = 20")
+        lasting_place.tamper("DELETE FROM entry WHERE seq = 20")
         with pytest.raises(ChainBroken, match="entry 20 is not the head"):
             await add_one(journal)
-        file_place.tamper("INSERT INTO entry SELECT * FROM kept")
-        file_place.tamper("UPDATE account SET last_seq = 19, head_hash = (SELECT prev_hash FROM kept)")
+        lasting_place.tamper("INSERT INTO entry SELECT * FROM kept")
+        lasting_place.tamper("UPDATE account SET last_seq = 19, head_hash = (SELECT prev_hash FROM kept)")
         with pytest.raises(ChainBroken, match="entry 20 stands after its head"):
             await add_one(journal)
 
-    file_place.run(body)
+    lasting_place.run(body)
 
 
 @pytest.mark.parametrize(
@@ -136,16 +136,16 @@ def test_step_on_a_missing_head_is_refused(file_place: FilePlace) -> None:
         "UPDATE ledger_move SET position_side = 'LONG' WHERE version = 3",
     ],
 )
-def test_changed_ledger_is_found(file_place: FilePlace, statement: str) -> None:
+def test_changed_ledger_is_found(lasting_place: LastingPlace, statement: str) -> None:
     """A leg that is not the sum and the count of its moves fails the audit."""
 
     async def body(journal: SqlJournal) -> None:
         await _fill(journal)
-        assert file_place.tamper(statement) > 0
+        assert lasting_place.tamper(statement) > 0
         with pytest.raises(ChainBroken, match="ledger of main"):
             await journal.verify(ACCOUNT)
 
-    file_place.run(body)
+    lasting_place.run(body)
 
 
 @pytest.mark.parametrize(
@@ -158,40 +158,40 @@ def test_changed_ledger_is_found(file_place: FilePlace, statement: str) -> None:
         "DELETE FROM orders",
     ],
 )
-def test_changed_booking_is_found(file_place: FilePlace, statement: str) -> None:
+def test_changed_booking_is_found(lasting_place: LastingPlace, statement: str) -> None:
     """An order whose booked quantity is not the sum of its fills fails the audit."""
 
     async def body(journal: SqlJournal) -> None:
         await _fill(journal)
-        assert file_place.tamper(statement) > 0
+        assert lasting_place.tamper(statement) > 0
         with pytest.raises(ChainBroken, match=r"order|fills"):
             await journal.verify(ACCOUNT)
 
-    file_place.run(body)
+    lasting_place.run(body)
 
 
-def test_opening_proves_the_tail_only(file_place: FilePlace) -> None:
+def test_opening_proves_the_tail_only(lasting_place: LastingPlace) -> None:
     """Opening proves the newest entries cheaply; an older change is left to the audit, which names it."""
 
     async def grow(journal: SqlJournal) -> None:
         entry = Entry(EntryKind.AGREED, ACCOUNT)
         await put(journal, lambda tx: [tx.append(entry) for _ in range(TAIL_ENTRIES + 10)])
 
-    file_place.run(grow)
-    file_place.tamper("UPDATE entry SET at_ms = 1 WHERE seq = 10")
+    lasting_place.run(grow)
+    lasting_place.tamper("UPDATE entry SET at_ms = 1 WHERE seq = 10")
 
     async def audit(journal: SqlJournal) -> None:
         with pytest.raises(ChainBroken, match="entry 10 was changed") as caught:
             await journal.verify(ACCOUNT)
         assert caught.value.seq == 10
 
-    file_place.run(audit)
-    file_place.tamper("UPDATE entry SET at_ms = 1 WHERE seq = 11")
+    lasting_place.run(audit)
+    lasting_place.tamper("UPDATE entry SET at_ms = 1 WHERE seq = 11")
     with pytest.raises(ChainBroken, match="entry 11 was changed"):
-        file_place.run(_nothing)
+        lasting_place.run(_nothing)
 
 
-def test_audit_runs_beside_steps(file_place: FilePlace) -> None:
+def test_audit_runs_beside_steps(lasting_place: LastingPlace) -> None:
     """An audit sees one consistent state while steps go on."""
 
     async def body(journal: SqlJournal) -> None:
@@ -206,4 +206,4 @@ def test_audit_runs_beside_steps(file_place: FilePlace) -> None:
         assert counts == sorted(counts)
         assert await journal.verify(ACCOUNT) == 100
 
-    file_place.run(body)
+    lasting_place.run(body)

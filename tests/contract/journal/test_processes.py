@@ -1,4 +1,4 @@
-"""Several processes on one file, and processes that die in the middle."""
+"""Several processes on one journal, and processes that die in the middle."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from tests.contract.journal.samples import ACCOUNT, LEG, D, add_one, get
 
 if TYPE_CHECKING:
     from holdfast.journal.store import SqlJournal
-    from tests.contract.journal.places import FilePlace
+    from tests.contract.journal.places import LastingPlace
 
 SECONDS_MAX = 60
 ROOT = Path(__file__).parents[3]
@@ -29,12 +29,10 @@ def _finish(process: subprocess.Popen[str]) -> str:
     return output
 
 
-def test_two_processes_build_one_chain_and_one_ledger(file_place: FilePlace) -> None:
+def test_two_processes_build_one_chain_and_one_ledger(lasting_place: LastingPlace) -> None:
     """Two processes that write the same account at the same time lose nothing and break nothing."""
     each = 150
-    path = str(file_place.path)
-
-    children = [_start("add", path, service, str(each)) for service in ("apply", "reconcile")]
+    children = [_start("add", lasting_place.shared_url, service, str(each)) for service in ("apply", "reconcile")]
     for child in children:
         _finish(child)
 
@@ -46,21 +44,21 @@ def test_two_processes_build_one_chain_and_one_ledger(file_place: FilePlace) -> 
         befores = [kept.entry.body["before"] for kept in entries if "before" in kept.entry.body]
         assert befores == list(range(2 * each))
 
-    file_place.run(judge)
+    lasting_place.run(judge)
 
 
-def test_new_journal_is_created_once_by_many_processes(file_place: FilePlace) -> None:
-    """Processes that open a missing file at the same moment all end with the same, working journal."""
-    children = [_start("open", str(file_place.path)) for _ in range(4)]
+def test_new_journal_is_created_once_by_many_processes(new_place: LastingPlace) -> None:
+    """Processes that open a missing journal at the same moment all end with the same, working one."""
+    children = [_start("open", new_place.shared_url) for _ in range(4)]
     for child in children:
         _finish(child)
 
-    assert file_place.run(add_one) == 0
+    assert new_place.run(add_one) == 0
 
 
-def test_sigkill_loses_nothing_that_was_acknowledged(file_place: FilePlace) -> None:
+def test_sigkill_loses_nothing_that_was_acknowledged(lasting_place: LastingPlace) -> None:
     """After SIGKILL in a stream of grouped steps every acknowledged one is there, and the chain holds."""
-    child = _start("stream", str(file_place.path))
+    child = _start("stream", lasting_place.shared_url)
     acknowledged: list[str] = []
     if child.stdout is not None:
         acknowledged = [child.stdout.readline().strip() for _ in range(300)]
@@ -76,7 +74,7 @@ def test_sigkill_loses_nothing_that_was_acknowledged(file_place: FilePlace) -> N
         assert set(acknowledged) <= journaled
         assert await journal.verify(ACCOUNT) == len(journaled)
 
-    file_place.run(judge)
+    lasting_place.run(judge)
 
 
 def test_journal_that_may_not_be_written_says_so() -> None:
@@ -84,10 +82,10 @@ def test_journal_that_may_not_be_written_says_so() -> None:
     # pytest's own directory is closed to others
     with tempfile.TemporaryDirectory(dir="/tmp") as directory:
         path = Path(directory) / "journal.sqlite"
-        _finish(_start("open", str(path)))
+        _finish(_start("open", f"sqlite:///{path}"))
         Path(directory).chmod(0o755)
         path.chmod(0o444)
         assert (
-            _finish(_start("nobody", str(path)))
+            _finish(_start("nobody", f"sqlite:///{path}"))
             == f"JournalLost: the journal {path} may not be written: Permission denied"
         )
