@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING
 from holdfast.clock import SystemClock
 from holdfast.domain.errors import CannotStart, JournalLost
 from holdfast.journal import InlineRunner
-from holdfast.journal.migrate import SCHEMA_VERSION, version_of
-from holdfast.journal.opening import FileDatabase, sqlite_path
+from holdfast.journal.migrate import version_of
+from holdfast.journal.opening import FileDatabase, check_version, is_postgres, open_standing_server, sqlite_path
 from holdfast.journal.sqlite import check_library, classify, connect_file
 from holdfast.journal.store import SqlJournal
 from holdfast.settings import load_settings
@@ -76,24 +76,19 @@ async def open_desk(settings_path: Path) -> AsyncIterator[Desk]:
 
 def open_existing(url: str) -> SqlJournal:
     """Open the journal at `url` as it stands, its chain unproven. Raises CannotStart, JournalLost, JournalBusy."""
+    if is_postgres(url):
+        return open_standing_server(url, SystemClock())
     path = sqlite_path(url)
     check_library()
-    nothing = CannotStart(f"there is no journal at {path} yet: `holdfast run` makes it at its first start")
     if not path.is_file():
-        raise nothing
+        check_version(None, str(path))
     try:
         connection = connect_file(path, WAIT_MS_MAX)
         try:
             version = version_of(connection)
         finally:
             connection.close()
-        if version == SCHEMA_VERSION:
-            return SqlJournal(InlineRunner(FileDatabase(path, SystemClock())))
+        check_version(version, str(path))
+        return SqlJournal(InlineRunner(FileDatabase(path, SystemClock())))
     except sqlite3.Error as error:
         raise (classify(error) or JournalLost(f"the journal {path} cannot be read: {error}")) from error
-    if version is None:
-        raise nothing
-    raise CannotStart(
-        f"the journal {path} has schema version {version}, this Holdfast knows {SCHEMA_VERSION}: "
-        "use the version of Holdfast that runs it, or start `holdfast run` of this one first"
-    )

@@ -51,13 +51,19 @@ class FarSession(Session, Protocol):
 
 
 class FarDatabase(Protocol):
-    """Where such sessions come from; both block."""
+    """Where such sessions come from; opening one blocks."""
 
-    def writer(self) -> FarSession: ...
+    def writer(self) -> FarSession:
+        """The session of the one writer."""
+        ...
 
-    def reader(self) -> FarSession: ...
+    def reader(self) -> FarSession:
+        """A session for reads."""
+        ...
 
-    def close(self) -> None: ...
+    def close(self) -> None:
+        """End what the sessions share."""
+        ...
 
 
 @dataclass(frozen=True, slots=True)

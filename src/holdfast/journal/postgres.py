@@ -1,9 +1,9 @@
 """PostgreSQL: transactions, locks, the server's clock, and what its errors mean.
 
-Durability: `synchronous_commit = on`, so COMMIT returns after the server's log is on disk. A writing transaction is READ
-COMMITTED and locks its account before it reads anything of it: a transaction-level advisory lock (it also covers an
-account without a row) and the account's row. Every statement after the lock sees all that was committed before it. A
-reading transaction is REPEATABLE READ, READ ONLY: one state, that of its first statement.
+Durability: `synchronous_commit = on`, so COMMIT returns after the server's log is on disk. A writing transaction is
+READ COMMITTED and locks its account before it reads anything of it: a transaction-level advisory lock (it also covers
+an account without a row) and the account's row. Every statement after the lock sees all that was committed before it.
+A reading transaction is REPEATABLE READ, READ ONLY: one state, that of its first statement.
 
     LOCK_NOT_AVAILABLE, QUERY_CANCELED, DEADLOCK_DETECTED, SERIALIZATION_FAILURE   JournalBusy   nothing was changed
     connection lost, server ending, disk full, read-only, may not, damaged         JournalLost   a person must look
@@ -128,7 +128,7 @@ class PostgresSession:
         self._command(b"RELEASE SAVEPOINT step")
 
     def commit(self) -> None:
-        """Commit; durable on return. A server that ends a failed transaction says ROLLBACK to a COMMIT, without an error."""
+        """Commit; durable on return. A server answers ROLLBACK, and no error, to the COMMIT of a failed transaction."""
         self._command(b"COMMIT")
         if self._cursor.statusmessage != "COMMIT":
             raise psycopg.InternalError("the server did not commit the transaction but rolled it back")
@@ -154,9 +154,11 @@ class PostgresSession:
     def break_off(self, why: str) -> None:
         """Cut the line, from any thread: whoever waits for an answer on it finds the connection lost, and `why`."""
         self._cut_why = why
-        with contextlib.suppress(psycopg.Error, OSError, ValueError):  # it is gone already
-            with socket.socket(fileno=os.dup(self.connection.fileno())) as line:
-                line.shutdown(socket.SHUT_RDWR)
+        with (
+            contextlib.suppress(psycopg.Error, OSError, ValueError),  # it is gone already
+            socket.socket(fileno=os.dup(self.connection.fileno())) as line,
+        ):
+            line.shutdown(socket.SHUT_RDWR)
 
     def close(self) -> None:
         """End the connection."""

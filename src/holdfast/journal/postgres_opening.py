@@ -91,6 +91,17 @@ def connect(address: Address, statement_ms_max: int) -> Connection:
         said = address.without_password(" ".join(str(error).split()))
         advice = next((words for sign, words in _ADVICE if sign in said), _ADVICE_DEFAULT)
         raise CannotStart(f"the journal ({address.shown}) cannot be opened: {said}: {advice}") from None
+    try:
+        _set_up(connection, address, statement_ms_max)
+    except BaseException:
+        connection.close()
+        raise
+    return connection
+
+
+def _set_up(connection: Connection, address: Address, statement_ms_max: int) -> None:
+    if connection.info.server_version < VERSION_MIN:
+        raise CannotStart(f"{address.shown} is version {connection.info.server_version}: 14 or newer is needed")
     settings = {
         "synchronous_commit": "on",
         "lock_timeout": LOCK_MS_MAX,
@@ -99,16 +110,9 @@ def connect(address: Address, statement_ms_max: int) -> Connection:
         "idle_session_timeout": 0,
     }
     try:
-        if connection.info.server_version < VERSION_MIN:
-            raise CannotStart(f"{address.shown} is version {connection.info.server_version}: 14 or newer is needed")
         connection.execute("; ".join(f"SET {name} = {value}" for name, value in settings.items()).encode())
     except psycopg.Error as error:
-        connection.close()
         raise CannotStart(f"the journal ({address.shown}) cannot be set up: {said_of(error)}") from error
-    except CannotStart:
-        connection.close()
-        raise
-    return connection
 
 
 def version_of(connection: Connection, shown: str) -> str | None:
@@ -140,7 +144,10 @@ class PostgresDatabase:
         return self._address.shown
 
     def prepare(self) -> None:
-        """Create or migrate the tables and prove the database. Raises CannotStart, ChainBroken, JournalBusy, JournalLost."""
+        """Create or migrate the tables and prove the database.
+
+        Raises CannotStart, ChainBroken, JournalBusy, JournalLost.
+        """
         session = self.reader()
         try:
             self._check_server(session.connection)

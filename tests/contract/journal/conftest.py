@@ -23,6 +23,12 @@ def server() -> Iterator[PostgresServer]:
     yield from a_server()
 
 
+@pytest.fixture
+def own_server() -> Iterator[PostgresServer]:
+    """One that a test may kill."""
+    yield from a_server()
+
+
 @pytest.fixture(scope="session")
 def database(server: PostgresServer) -> str:
     """One database on it, for one test after another."""
