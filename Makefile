@@ -38,7 +38,11 @@ demo: $(RUN_STAMP)
 	$(BIN)/holdfast demo --scenario $(SCENARIO)
 
 test: $(DEV_STAMP) $(CLIENTS_STAMP)
+ifeq ($(strip $(PYTEST_ARGS)),)
+	$(BIN)/python .ci/halves.py
+else
 	$(BIN)/python -m pytest $(PYTEST_ARGS)
+endif
 
 check: $(DEV_STAMP)
 	$(BIN)/ruff check .
