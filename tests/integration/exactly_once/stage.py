@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from tests.whole.services import Desk
 
 SYMBOLS = ("BTCUSDT", "ETHUSDT", *(f"SYM{n:03d}USDT" for n in range(1, 9)))
-START_S = 15.0
+START_S = 25.0
 ORDER_PATH = "/fapi/v1/order"
 
 

@@ -5,18 +5,17 @@ from __future__ import annotations
 import shutil
 from typing import TYPE_CHECKING
 
-import pytest
-
 from holdfast.domain.sides import TradingState
 from tests.integration.cli.command_line import say
-from tests.integration.exactly_once.stage import START_S, a_bus, a_house, open_again, order_requests
+from tests.integration.exactly_once.stage import START_S, SYMBOLS, a_bus, a_house, open_again, order_requests
 from tests.whole.program import never, until
+from tests.whole.services import AccountPlan, House
 
 if TYPE_CHECKING:
     from pathlib import Path
 
     from tests.whole.exchange import Exchange, ExchangeAccount
-    from tests.whole.services import Desk, House
+    from tests.whole.services import Desk
 
 HALT_S = 6.0
 """The backstop's interval, and some."""
@@ -121,26 +120,41 @@ def test_another_journal_on_the_same_bus_halts(tmp_path: Path, exchange: Exchang
         assert len(order_requests(exchange)) == 1
 
 
-@pytest.mark.parametrize("state", ["rests", "filled"])
-@pytest.mark.parametrize("moment", ["while it runs", "while nothing runs"])
-def test_an_order_of_ours_that_the_journal_does_not_know_halts(
-    tmp_path: Path, exchange: Exchange, state: str, moment: str
-) -> None:
-    """An order with our prefix that this journal never sent, resting or filled, means that another one trades."""
-    account = exchange.account("solo")
-    with a_house(tmp_path, exchange) as house:
+def trades_unknown(account: ExchangeAccount, state: str) -> None:
+    """An order with our prefix that this journal never sent."""
+    more = {"price": "1", "qty": "10"} if state == "rests" else {"qty": "0.10"}
+    account.trade("SYM002USDT", "BUY", clientOrderId=f"hf-not-of-{account.name}", **more)
+
+
+def test_an_order_of_ours_that_the_journal_does_not_know_halts(tmp_path: Path, exchange: Exchange) -> None:
+    """Our prefix, not in the journal, resting or filled, found while running or at a start: that account halts."""
+    names = ("rests", "filled", "rests_before", "filled_before")
+    plans = [AccountPlan(name, name, SYMBOLS) for name in names]
+    accounts = {name: exchange.account(name) for name in names}
+    house = House(tmp_path / "house", exchange.url, plans)
+    try:
+        first = house.start()
+        desks = {name: house.desk(name, account) for name, account in accounts.items()}
+        for desk in desks.values():
+            desk.until_open("SYM001USDT")
+        assert first.stop() == 0
+        for name in names[2:]:
+            trades_unknown(accounts[name], name.partition("_")[0])
         program = house.start()
-        desk = house.desk("solo", account)
-        desk.until_open("SYM001USDT")
-        if moment == "while nothing runs":
-            assert program.stop() == 0
-        price = {"price": "1"} if state == "rests" else {}
-        account.trade(
-            "SYM002USDT", "BUY", "10" if state == "rests" else "0.10", clientOrderId="hf-not-of-this-journal", **price
-        )
-        if moment == "while nothing runs":
-            program = house.start()
-            desk = house.desk("solo", account)
-        until_halted(desk, "the journal does not know")
-        nothing_is_sent(exchange, account, desk)
+        desks = {name: open_again(house, accounts[name], "SYM001USDT") for name in names[:2]}
+        desks |= {name: house.desk(name, accounts[name]) for name in names[2:]}
+        for name in names[2:]:
+            until_halted(desks[name], "the journal does not know")
+        for name in names[:2]:
+            desks[name].bus.execute("SYM001USDT", "BUY", "0.10")
+            trades_unknown(accounts[name], name)
+            until_halted(desks[name], "the journal does not know")
+        before = len(order_requests(exchange))
+        for name, desk in desks.items():
+            assert desk.bus.refusal("SYM001USDT") == "halted"
+            accounts[name].trade("SYM004USDT", "BUY", "0.07")
+            desk.until_held("SYM004USDT")
+        never(lambda: len(order_requests(exchange)) > before, "an order was sent", 1.0)
         assert program.is_running()
+    finally:
+        house.close()
