@@ -41,7 +41,7 @@ KILL_AT, STOP_AT = 0.3, 0.6
 PAUSE_S = 7.0
 """Longer than a lease."""
 SILENCE_S_MAX = 60.0
-HOLDER = "SELECT owner FROM lease WHERE service = 'apply'"
+HOLDER = "SELECT owner, expires_ms FROM lease WHERE service = 'apply'"
 OWN_LIMITS = LIMITS.replace("plan_age_ms_max = 120000", "plan_age_ms_max = 3600000")
 
 
@@ -122,7 +122,7 @@ def _starved(finding: str) -> bool:
     SQLite has one write lock, and nobody can take it from a process that does not run: leases can't be renewed, so
     their holders stop by themselves rather than act on a lease that they cannot prove.
     """
-    return "another process holds the journal's write lock" in finding and "has run out" in finding
+    return "the victim stopped: Fenced: the reconcile lease" in finding and "ran out" in finding.replace("run", "ran")
 
 
 async def _deliver(  # noqa: PLR0917 - the parts of one drill
@@ -153,6 +153,9 @@ async def _deliver(  # noqa: PLR0917 - the parts of one drill
                 fields["plan_id"], PlanSent(fields["plan_id"], fields["symbol"], fields["side"], fields["qty"])
             )
         await _add_all(record, [plan_of(number, symbols) for number in order[start : start + BATCH]])
+    if len(disturbed) == 1:
+        await asyncio.wait(disturbed)
+        disturbed.append(asyncio.create_task(_stop_holder(record, pair, report, say)))
     ended = await asyncio.gather(*disturbed, return_exceptions=True)
     found = [f"stuck: {each}" for each in ended if isinstance(each, Stuck)]
     for each in ended:
@@ -188,9 +191,9 @@ async def _add_all(record: Record, plans: list[dict[str, str]]) -> None:
 
 
 def _holder(record: Record, pair: tuple[Stage, Stage]) -> Stage | None:
-    """Whose lease it is, by the process id that the owner's name ends with."""
+    """Whose lease it is, by the process id that the owner's name ends with; None while it is a dead one's."""
     rows = record.rows(HOLDER)
-    owner = rows[0]["owner"] if rows else ""
+    owner = rows[0]["owner"] if rows and rows[0]["expires_ms"] > SystemClock().now_ms() else ""
     return next((each for each in pair if each.pid and owner.endswith(f"-{each.pid}")), None)
 
 
@@ -205,8 +208,15 @@ async def _kill_holder(
         async def has_died() -> bool:
             return holder.deaths() > deaths
 
+        dying = holder.pid
         holder.shoot(shot)
         await record.until(has_died, "the holder dies")
+
+        async def is_taken_over() -> bool:
+            now = _holder(record, pair)
+            return now is not None and now.pid != dying
+
+        await record.until(is_taken_over, "somebody takes the lease over")
         say(f"{holder.place.name} held the lease of {ACCOUNT} and was killed: {holder.trace()[-1].name}")
 
 

@@ -229,7 +229,7 @@ class Stage:
     async def pause(self, seconds: float) -> None:
         """Stop the victim that runs now (SIGSTOP) and let it go on later: its lease is another's by then."""
         victim = self._victim
-        if victim is None:
+        if victim is None or victim.process.returncode is not None:
             return
         self.pauses += 1
         os.kill(victim.pid, signal.SIGSTOP)
