@@ -59,6 +59,16 @@ class AccountPlan:
         return {f"T_{self.name.upper()}_{word}": f"{start}-{self.name}" for word, start in names.items()}
 
 
+@dataclass(frozen=True, slots=True)
+class JournalServer:
+    """A journal on a PostgreSQL server."""
+
+    url: str
+    """As settings carry it: without the password."""
+    password: str
+    full_url: str
+
+
 class House:
     """One settings file in a folder, and the processes that run on it."""
 
@@ -70,6 +80,7 @@ class House:
         *,
         bus_url: str = "",
         alerts_url: str = "",
+        journal: JournalServer | None = None,
     ) -> None:
         self.folder, self.accounts = folder, tuple(accounts)
         folder.mkdir(parents=True, exist_ok=True)
@@ -83,6 +94,10 @@ class House:
             tables.append(f'[bus]\nurl = "{address}"\npassword_env = "T_BUS_PASSWORD"')
         if alerts_url:
             tables.append(f'[alerts]\nurls = ["{alerts_url}"]')
+        self._journal = journal
+        if journal is not None:
+            self.environment["T_JOURNAL_PASSWORD"] = journal.password
+            tables.append(f'[journal]\nurl = "{journal.url}"\npassword_env = "T_JOURNAL_PASSWORD"')
         self.settings_path.write_text("\n".join(tables) + '\n[log]\nformat = "json"\n', encoding="utf-8")
         self._bus_url = bus_url
         self._desks: list[Desk] = []
@@ -102,6 +117,13 @@ class House:
         if self._bus_url:
             return self._bus_url
         return (self.folder / "holdfast-data" / "bus.url").read_text(encoding="utf-8").strip()
+
+    @property
+    def journal_url(self) -> str:
+        """The journal's address, with its password."""
+        if self._journal is None:
+            return f"sqlite:///{self.folder / 'holdfast-data' / 'journal.sqlite'}"
+        return self._journal.full_url
 
     def desk(self, name: str, account: ExchangeAccount) -> Desk:
         """Sit down at one account."""
@@ -203,7 +225,7 @@ class Desk:
         return asyncio.run(self._with_journal(lambda journal: journal.verify(self.account)))
 
     async def _with_journal(self, work: Callable[[SqlJournal], Awaitable[Facts]]) -> Facts:
-        journal = open_existing(f"sqlite:///{self.house.folder / 'holdfast-data' / 'journal.sqlite'}")
+        journal = open_existing(self.house.journal_url)
         try:
             return await work(journal)
         finally:

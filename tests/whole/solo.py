@@ -17,6 +17,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
+    from tests.whole.services import JournalServer
+
 SYMBOLS = ("BTCUSDT", "ETHUSDT", *(f"SYM{n:03d}USDT" for n in range(1, 9)))
 ONE = AccountPlan("solo", "quantum", SYMBOLS)
 START_S = 15.0
@@ -32,9 +34,11 @@ def exchange(tmp_path: Path) -> Iterator[Exchange]:
 
 
 @contextmanager
-def a_house(folder: Path, exchange: Exchange, *, bus_url: str = "") -> Iterator[House]:
+def a_house(
+    folder: Path, exchange: Exchange, *, bus_url: str = "", journal: JournalServer | None = None
+) -> Iterator[House]:
     """A settings file with one account; whatever was started on it ends with the block."""
-    house = House(folder / "house", exchange.url, (ONE,), bus_url=bus_url)
+    house = House(folder / "house", exchange.url, (ONE,), bus_url=bus_url, journal=journal)
     try:
         yield house
     finally:
