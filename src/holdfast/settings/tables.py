@@ -97,7 +97,8 @@ class JournalTable(Table):
     """The journal: the durable truth, in SQL."""
 
     url: JournalUrl | None = Field(default=None, examples=["sqlite:///holdfast-data/journal.sqlite"])
-    """sqlite:///PATH or postgresql://HOST/DATABASE. Left out: journal.sqlite in `bus.data_dir`."""
+    """sqlite:///PATH, or for several machines postgresql://USER@HOST:PORT/DATABASE (version 14 or newer, a database of
+    its own). Left out: journal.sqlite in `bus.data_dir`."""
     password_env: EnvName | None = None
     """Environment variable that holds the database's password."""
     password_file: Path | None = None
