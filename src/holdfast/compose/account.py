@@ -128,6 +128,7 @@ async def build_account(world: World, account: AccountId, stack: contextlib.Asyn
     prefix = world.settings.bus_prefix(account)
     bus = world.wrapping.bus(ValkeyBus(world.bus_url, world.owner, prefix))
     stack.push_async_callback(bus.close)
+    await world.journal.verify(account)  # the whole chain: opening proved only its newest part
     await check_journal_is_newest(world.journal, bus, account, world.log)
     wakes, rules, picture = Wakes(), Rules(), Picture()
     known = world.settings.limits(account).symbols
