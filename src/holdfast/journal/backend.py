@@ -22,8 +22,8 @@ class Session(Protocol):
         """All rows."""
         ...
 
-    def run(self, statement: str, values: Row) -> int:
-        """Execute a statement without a result; the number of rows it changed."""
+    def run(self, statement: str, values: Row) -> None:
+        """Execute a statement whose result nobody asks for; what it raises may be raised later in the step."""
         ...
 
     def run_many(self, statement: str, rows: Iterable[Row]) -> None:
@@ -51,7 +51,7 @@ class Session(Protocol):
         ...
 
     def keep_step(self) -> None:
-        """Keep what was done since the savepoint."""
+        """Keep what was done since the savepoint; all of it has been executed on return."""
         ...
 
     def undo_step(self) -> None:

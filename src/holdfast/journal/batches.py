@@ -88,6 +88,10 @@ class Accounts:
         self._states[state.account] = state
         self._changed.add(state.account)
 
+    def put_back(self, state: AccountState) -> None:
+        """Forget what a job that was undone made of it."""
+        self._states[state.account] = state
+
     def write(self) -> None:
         """Write the changed rows."""
         for account in sorted(self._changed):
@@ -193,16 +197,18 @@ class BatchWriter:
             self._accounts.lock(job.account)
         except ChainBroken as error:
             return Failed(error)
+        before = self._accounts.state(job.account)
         session.begin_step()
         try:
             value = job.run(session, self._accounts)
+            session.keep_step()
         except BaseException as error:
             named = session.classify(error)
             if isinstance(named, JournalLost):
                 raise
             session.undo_step()
+            self._accounts.put_back(before)  # a statement of the step may fail after the step itself has ended well
             return Failed(_raisable(error if named is None else named))
-        session.keep_step()
         return Done(value)
 
     def _end_before_commit(self, error: BaseException) -> None:

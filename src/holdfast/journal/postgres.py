@@ -31,6 +31,7 @@ from holdfast.domain.errors import HoldfastError, JournalBusy, JournalLost, Uncl
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
+    from contextlib import AbstractContextManager
 
     from holdfast.journal.sql import Row
 
@@ -65,35 +66,41 @@ def lock_number(name: str) -> int:
 
 
 class PostgresSession:
-    """`backend.Session` over one connection in autocommit mode, which `postgres_opening.connect` has set up."""
+    """`backend.Session` over one connection in autocommit mode, which `postgres_opening.connect` has set up.
+
+    A transaction is a pipeline: what has no result is sent without waiting and travels with the next statement that
+    has one. The error of such a statement is raised by a later one, at the latest by `keep_step` or `commit`.
+    """
 
     def __init__(self, connection: Connection) -> None:
         connection.adapters.register_dumper(int, _PlainInt)
         connection.prepared_max = STATEMENTS_CACHED
         self.connection = connection
-        self._cursor = connection.cursor()  # one for all: every result is fetched before the next statement
+        self._pipe: AbstractContextManager[psycopg.Pipeline] | None = None
+        self._pipeline: psycopg.Pipeline | None = None
         self._is_reading = False
         self._cut_why = ""
 
     def one(self, statement: str, values: Row) -> Row | None:
         """The first row, or None."""
-        return self._cursor.execute(_placed(statement), values, prepare=True).fetchone()
+        return self._send(_placed(statement), values).fetchone()
 
     def all(self, statement: str, values: Row) -> list[Row]:
         """All rows."""
-        return self._cursor.execute(_placed(statement), values, prepare=True).fetchall()
+        return self._send(_placed(statement), values).fetchall()
 
-    def run(self, statement: str, values: Row) -> int:
-        """Execute; the number of rows changed."""
-        return self._cursor.execute(_placed(statement), values, prepare=True).rowcount
+    def run(self, statement: str, values: Row) -> None:
+        """Execute, with the next statement that has a result."""
+        self._send(_placed(statement), values)
 
     def run_many(self, statement: str, rows: Iterable[Row]) -> None:
-        """Execute once a row, in one round trip."""
-        self._cursor.executemany(_placed(statement), rows)
+        """Execute once a row."""
+        for values in rows:
+            self._send(_placed(statement), values)
 
     def now_ms(self) -> int:
         """The server's clock, not that of the transaction's start."""
-        row = self._cursor.execute(NOW_MS, (), prepare=True).fetchone()
+        row = self._send(NOW_MS, ()).fetchone()
         if row is None:
             raise Unclassified("PostgreSQL did not tell the time")
         return int(row[0])
@@ -101,45 +108,57 @@ class PostgresSession:
     def begin_write(self, lock_tries: int) -> bool:  # noqa: ARG002 nothing is locked yet
         """Begin. What others wait for is the account's lock, see `lock_account`."""
         self._is_reading = False
+        self._enter()
         self._command(b"BEGIN ISOLATION LEVEL READ COMMITTED READ WRITE")
         return True
 
     def begin_read(self) -> None:
         """Begin; the first statement fixes the state that all see, before it reads a clock."""
         self._is_reading = True
+        self._enter()
         self._command(b"BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY")
 
     def lock_account(self, account: str) -> None:
-        """Wait for the account's lock within `lock_timeout`."""
-        self.one(_LOCK_ACCOUNT, (lock_number(f"account:{account}"),))
-        self.one(_LOCK_ROW, (account,))
+        """Ask for the account's lock; the next statement waits for it, within `lock_timeout`, and sees what stands."""
+        self.run(_LOCK_ACCOUNT, (lock_number(f"account:{account}"),))
+        self.run(_LOCK_ROW, (account,))
 
     def begin_step(self) -> None:
         """Savepoint."""
         self._command(b"SAVEPOINT step")
 
     def keep_step(self) -> None:
-        """Keep."""
+        """Keep; whatever the step sent has been executed on return."""
         self._command(b"RELEASE SAVEPOINT step")
+        self._sync()
 
     def undo_step(self) -> None:
         """Undo, also after a statement that failed."""
+        with contextlib.suppress(psycopg.Error):  # what the step sent is undone, however it ended
+            self._sync()
         self._command(b"ROLLBACK TO SAVEPOINT step")
         self._command(b"RELEASE SAVEPOINT step")
+        self._sync()
 
     def commit(self) -> None:
         """Commit; durable on return. A server answers ROLLBACK, and no error, to the COMMIT of a failed transaction."""
-        self._command(b"COMMIT")
-        if self._cursor.statusmessage != "COMMIT":
+        said = self._command(b"COMMIT")
+        self._leave()
+        if said.statusmessage != "COMMIT":
             raise psycopg.InternalError("the server did not commit the transaction but rolled it back")
 
     def roll_back(self) -> None:
         """End what is open. A connection that is gone has ended its transaction with it."""
+        with contextlib.suppress(psycopg.Error):  # it was told to whoever sent what failed; what counts is the status
+            if self._pipe is not None and self._is_reading:
+                # The driver forgets its prepared statements at a ROLLBACK; a read has nothing to undo.
+                self._command(b"COMMIT")
+        with contextlib.suppress(psycopg.Error):
+            self._leave()
         if self.connection.closed or self.connection.info.transaction_status is TransactionStatus.IDLE:
             return
         try:
-            # The driver forgets its prepared statements at a ROLLBACK; a read has nothing to undo.
-            self._command(b"COMMIT" if self._is_reading else b"ROLLBACK")
+            self._command(b"ROLLBACK")
         except psycopg.Error:
             if not self.connection.closed:
                 raise
@@ -164,8 +183,26 @@ class PostgresSession:
         """End the connection."""
         self.connection.close()
 
-    def _command(self, text: bytes) -> None:
-        self._cursor.execute(text, prepare=False)
+    def _send(self, text: bytes, values: Row) -> psycopg.Cursor[Row]:
+        return self.connection.cursor().execute(text, values, prepare=True)
+
+    def _command(self, text: bytes) -> psycopg.Cursor[Row]:
+        return self.connection.cursor().execute(text, prepare=False)
+
+    def _enter(self) -> None:
+        self._pipe = self.connection.pipeline()
+        self._pipeline = self._pipe.__enter__()
+
+    def _sync(self) -> None:
+        """Wait until everything that was sent has been executed. Raises the first error among it."""
+        if self._pipeline is not None:
+            self._pipeline.sync()
+
+    def _leave(self) -> None:
+        """Wait for everything that was sent, then end the pipeline. Raises the first error among it."""
+        pipe, self._pipe, self._pipeline = self._pipe, None, None
+        if pipe is not None:
+            pipe.__exit__(None, None, None)
 
 
 def classify(error: BaseException) -> HoldfastError | None:

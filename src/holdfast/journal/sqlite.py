@@ -61,9 +61,9 @@ class SqliteSession:
         """All rows."""
         return self._cursor.execute(statement, values).fetchall()
 
-    def run(self, statement: str, values: Row) -> int:
-        """Execute; the number of rows changed."""
-        return self._cursor.execute(statement, values).rowcount
+    def run(self, statement: str, values: Row) -> None:
+        """Execute."""
+        self._cursor.execute(statement, values)
 
     def run_many(self, statement: str, rows: Iterable[Row]) -> None:
         """Execute once a row."""

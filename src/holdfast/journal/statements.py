@@ -62,7 +62,7 @@ ORDER_PUT = (
 ORDER_SETTLED = update("orders", ("settled",), "account = ? AND client_order_id = ?")
 ORDER_BOOKED = update("orders", ("booked_qty", "settled"), "account = ? AND client_order_id = ?")
 ORDERS_BOOKED = select(("client_order_id", "booked_qty"), "orders", _ACCOUNT)
-FILL_NEW = insert_new("fill", FILL_COLUMNS)
+FILL_NEW = f"{insert_new('fill', FILL_COLUMNS)} RETURNING trade_id"
 FILL_QUANTITIES = select(("client_order_id", "qty"), "fill", _ACCOUNT)
 TRADE_IDS_AFTER = select(("trade_id",), "fill", f"{_SYMBOL} AND trade_id > ?")
 TRADE_IDS_FROM = select(("trade_id",), "fill", f"{_SYMBOL} AND venue_ms >= ?")

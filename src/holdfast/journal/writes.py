@@ -132,7 +132,7 @@ class SqlTx(SqlReads):
         kept = self._session.one(sql.ORDER_PROGRESS, key)
         if kept is None:
             raise Unclassified(f"trade {trade.trade_id} was to be booked on unknown order {order.client_order_id}")
-        if self._session.run(sql.FILL_NEW, fill_row(self._account, trade, order, ledger_part)) == 0:
+        if self._session.one(sql.FILL_NEW, fill_row(self._account, trade, order, ledger_part)) is None:
             return False
         state, executed, booked_before = kept
         booked = EXACT.add(Decimal(booked_before), trade.qty)

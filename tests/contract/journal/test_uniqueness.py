@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
@@ -12,6 +13,7 @@ from holdfast.domain.errors import Unclassified
 from holdfast.domain.hold import HoldOwner
 from holdfast.domain.names import ClientOrderId, HoldId, PlanId, TradeId, VenueOrderId
 from tests.contract.journal.samples import (
+    ACCOUNT,
     BTC,
     CLOSE,
     ETH_LEG,
@@ -21,6 +23,7 @@ from tests.contract.journal.samples import (
     ORDER,
     TRADE,
     D,
+    drift_entry,
     each,
     get,
     put,
@@ -30,6 +33,7 @@ from tests.contract.journal.samples import (
 if TYPE_CHECKING:
     from holdfast.domain.trade import Trade
     from holdfast.journal.store import SqlJournal
+    from holdfast.ports.journal import Tx
     from tests.contract.journal.places import Place
 
 
@@ -114,5 +118,28 @@ def test_refused_step_does_not_stop_the_journal(place: Place) -> None:
             await put(journal, lambda tx: tx.put_hold(replace(HOLD, hold_id=HoldId("h-2"))))
         await put(journal, lambda tx: tx.put_hold(released(HOLD, 5)))
         assert await get(journal, lambda reads: reads.open_holds(None)) == ()
+
+    place.run(body)
+
+
+def test_step_refused_at_its_last_statement_leaves_its_group_alone(place: Place) -> None:
+    """A step whose last write breaks a rule takes its entries and its changes of the account with it, nobody else's."""
+
+    def bad(tx: Tx) -> None:
+        tx.append(drift_entry("bad"))
+        tx.set_stamp(5)
+        tx.put_hold(replace(HOLD, hold_id=HoldId("h-2")))
+
+    async def body(journal: SqlJournal) -> None:
+        await put(journal, lambda tx: tx.put_hold(HOLD))
+        steps = [put(journal, lambda tx: tx.append(drift_entry("good"))), put(journal, bad)]
+        steps += [put(journal, lambda tx: tx.append(drift_entry("next")))]
+        outcomes = await asyncio.gather(*steps, return_exceptions=True)
+        assert [type(outcome) for outcome in outcomes] == [type(None), Unclassified, type(None)]
+        account = await get(journal, lambda reads: reads.account())
+        assert (account.stamp_ms, account.last_seq) == (None, 2)
+        entries = await get(journal, lambda reads: reads.entries_after(0, 9))
+        assert [kept.entry.body["text"] for kept in entries] == ["good", "next"]
+        assert await journal.verify(ACCOUNT) == 2
 
     place.run(body)
