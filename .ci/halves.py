@@ -13,9 +13,11 @@ import threading
 import time
 from pathlib import Path
 
+APART = ("tests/integration/cli", "tests/integration/test_demo_scenarios.py", "tests/integration/test_bench.py")
+"""Programs run by themselves: taken from the longer half."""
 HALVES = (
-    ("tests/contract", "tests/regressions", "tests/unit"),
-    ("tests/drills", "tests/integration"),
+    ("tests/contract", "tests/unit", *APART),
+    ("tests/drills", "tests/integration", "tests/regressions", *(f"--ignore={path}" for path in APART)),
 )
 SHARED = {"whole"}
 """Folders of `tests/` that hold no tests of their own."""
