@@ -103,6 +103,7 @@ class PostgresServer:
         """Start it on its data, and wait until it answers."""
         options = {"shared_buffers": "16MB", "max_connections": "60", "listen_addresses": "127.0.0.1"}
         options |= {"port": str(self.port), "unix_socket_directories": str(self.folder), "autovacuum": "off"}
+        options["dynamic_shared_memory_type"] = "mmap"  # in its folder: a crash leaves nothing in /dev/shm
         command = [str(self._programs / "postgres"), "-D", str(self.data)]
         with (self.folder / "log").open("ab") as log:
             # No environment: its children must not carry the mark of this session, they end with it.
@@ -152,8 +153,13 @@ class PostgresServer:
         self.execute(f"DROP DATABASE {name} WITH (FORCE)")
 
     def close(self) -> None:
-        """End it and remove its folder."""
-        self.kill()
+        """End it in order and remove its folder."""
+        if self.process is not None:
+            self.process.send_signal(signal.SIGINT)
+            try:
+                self.process.wait(STOP_S_MAX)
+            except subprocess.TimeoutExpired:
+                self.kill()
         shutil.rmtree(self.folder, ignore_errors=True)
 
 
