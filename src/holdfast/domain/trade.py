@@ -7,7 +7,6 @@ A trade is identified by (symbol, trade id). It becomes a fill of ours when the 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from enum import Enum
 from typing import TYPE_CHECKING
 
 from holdfast.domain.sides import Leg, PositionSide, Side, Source
@@ -44,15 +43,6 @@ class Trade:
     def leg_of(self, account: AccountId) -> Leg:
         """The leg that the trade moved."""
         return Leg(account, self.symbol, self.position_side)
-
-
-class TradeOrigin(Enum):
-    """Who caused a trade, judged by its order's client id."""
-
-    OWN = "own"
-    FORCED = "forced"
-    """Liquidation, ADL or settlement (venue client ids `autoclose-`, `adl_autoclose`, `settlement_autoclose-`)."""
-    FOREIGN = "foreign"
 
 
 _FORCED_PREFIXES = ("autoclose-", "adl_autoclose", "settlement_autoclose-")

@@ -53,7 +53,6 @@ class _Symbol:
     symbol: Symbol
     holds: tuple[Hold, ...]
     legs: tuple[LedgerState, ...]
-    pending: bool
     last_orders: dict[Leg, VenueOrderId]
     """The venue's number of the order whose fill was booked last, by leg."""
 
@@ -97,13 +96,11 @@ class Copies:
             if wanted is None or hold.leg.symbol in wanted:
                 holds.setdefault(hold.leg.symbol, []).append(hold)
                 legs.setdefault(hold.leg.symbol, [])
-        busy = {order.leg.symbol for order in reads.live_orders(None) if order.state.blocks_symbol}
         found = [
             _Symbol(
                 symbol,
                 tuple(holds.get(symbol, ())),
                 tuple(legs[symbol]),
-                symbol in busy,
                 {leg.leg: last for leg in legs[symbol] if (last := self._last_order(reads, leg)) is not None},
             )
             for symbol in sorted(legs)
