@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 from typing import TYPE_CHECKING
 
-from holdfast.bus.valkey import ValkeyBus
 from holdfast.domain.entry import EntryKind
 from holdfast.domain.errors import CannotStart, KeysRejected, VenueUnavailable
 from holdfast.services.alerting import Alerting
@@ -126,7 +125,7 @@ async def _first_contact(world: World, reader: VenueReader, context: Context) ->
 async def build_account(world: World, account: AccountId, stack: contextlib.AsyncExitStack) -> list[Job]:
     """Build one account's services; their first contact with the venue is made here."""
     prefix = world.settings.bus_prefix(account)
-    bus = world.wrapping.bus(ValkeyBus(world.bus_url, world.owner, prefix))
+    bus = world.wrapping.bus(world.doors.bus(world.bus_url, world.owner, prefix))
     stack.push_async_callback(bus.close)
     await world.journal.verify(account)  # the whole chain: opening proved only its newest part
     await check_journal_is_newest(world.journal, bus, account, world.log)
@@ -137,7 +136,7 @@ async def build_account(world: World, account: AccountId, stack: contextlib.Asyn
     if ServiceName.RECONCILE in world.services:
         context = _context(world, account, ServiceName.RECONCILE, wakes, rules)
         config = _venue_config(world, account, KeyUse.READ)
-        reader = world.wrapping.reader(binance_reader(config, world.clock, world.gate))
+        reader = world.wrapping.reader(binance_reader(config, world.clock, world.gate, world.doors.line))
         stack.push_async_callback(reader.close)
         await _first_contact(world, reader, context)
         feed = Feed(context, reader, picture)
@@ -146,7 +145,7 @@ async def build_account(world: World, account: AccountId, stack: contextlib.Asyn
     if ServiceName.APPLY in world.services:
         context = _context(world, account, ServiceName.APPLY, wakes, rules)
         config = _venue_config(world, account, KeyUse.TRADE)
-        trader = world.wrapping.trader(binance_trader(config, world.clock, world.gate))
+        trader = world.wrapping.trader(binance_trader(config, world.clock, world.gate, world.doors.line))
         stack.push_async_callback(trader.close)
         await _first_contact(world, trader, context)
         jobs.append(_apply_job(world, context, trader, feed, bus))

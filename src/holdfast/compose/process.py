@@ -5,28 +5,24 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import signal
-import sys
 from collections import deque
 from typing import TYPE_CHECKING
 
 from holdfast.bus.embedded import EmbeddedServer
-from holdfast.clock import SystemClock
 from holdfast.domain.errors import BusUnavailable, CannotStart
-from holdfast.journal import open_journal
-from holdfast.telemetry.alerts import AppriseAlerts
-from holdfast.telemetry.log import open_log
-from holdfast.telemetry.metrics import PrometheusMetrics
 from holdfast.telemetry.redact import Redactor
-from holdfast.telemetry.serve import Health, TelemetryServer
+from holdfast.telemetry.serve import Health
 from holdfast.venues.binance import Gate
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from holdfast.compose.doors import Doors
     from holdfast.settings import Settings
 
 
 from holdfast.compose.account import build_account
+from holdfast.compose.doors import life_doors
 from holdfast.compose.world import BOTH, UNWRAPPED, Job, ServiceName, Started, World, Wrapping
 
 
@@ -40,11 +36,12 @@ async def run(
 
     `announce` is called once, when everything has started. Raises CannotStart for whatever keeps it from starting.
     """
+    _make_data_dir(settings)
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stop.set)
-    work = asyncio.ensure_future(_run_world(settings, services, announce, wrapping))
+    work = asyncio.ensure_future(run_by_doors(settings, services, announce, life_doors(), wrapping))
     stopped = asyncio.ensure_future(stop.wait())
     try:
         await asyncio.wait({work, stopped}, return_when=asyncio.FIRST_COMPLETED)
@@ -60,21 +57,16 @@ async def run(
             loop.remove_signal_handler(number)
 
 
-async def _run_world(
+async def run_by_doors(
     settings: Settings,
     services: tuple[ServiceName, ...],
     announce: Callable[[Started], None],
-    wrapping: Wrapping,
+    doors: Doors,
+    wrapping: Wrapping = UNWRAPPED,
 ) -> None:
-    clock, redactor = SystemClock(), Redactor()
-    log = open_log(
-        clock=clock,
-        line_format=settings.log.format,
-        level=settings.log.level,
-        stream=sys.stderr,
-        redactor=redactor,
-    )
-    _make_data_dir(settings)
+    """Run until a task ends, and raise why. `run` does this by the doors of life; see there for the rest."""
+    clock, redactor = doors.clock, Redactor()
+    log = doors.log(settings, redactor)
     async with contextlib.AsyncExitStack() as stack:
         server = await _start_bus(settings, services, stack)
         bus_url = server.url if server is not None else _own_bus(settings)
@@ -82,17 +74,17 @@ async def _run_world(
         alert_urls = [url.get_secret_value() for url in settings.alert_urls()]
         for url in alert_urls:
             redactor.add(url)
-        alerts = AppriseAlerts(alert_urls, log)
-        await alerts.check()
-        journal = await open_journal(settings.journal_url().get_secret_value(), clock)
+        alerts = await doors.alerts(alert_urls, log)
+        journal = await doors.journal(settings.journal_url().get_secret_value(), clock)
         stack.push_async_callback(journal.close)
+        telemetry = doors.telemetry(clock)
         world = World(
             settings=settings,
             services=services,
-            clock=clock,
+            doors=doors,
             log=log,
             redactor=redactor,
-            metrics=PrometheusMetrics(clock),
+            metrics=telemetry.metrics,
             journal=wrapping.journal(journal),
             alerts=alerts,
             bus_url=bus_url,
@@ -100,20 +92,19 @@ async def _run_world(
             wrapping=wrapping,
         )
         jobs = [await build_account(world, account, stack) for account in settings.accounts]
-        telemetry = TelemetryServer(world.metrics, lambda: _health(world), settings.metrics.port)
-        await stack.enter_async_context(telemetry)
-        announce(_started(world, server, telemetry, has_alerts=alerts.has_channel))
+        address = await stack.enter_async_context(telemetry.serve(lambda: _health(world), settings.metrics.port))
+        announce(_started(world, server, address))
         await _until_one_ends([job for each in jobs for job in each], server, world)
 
 
-def _started(world: World, server: EmbeddedServer | None, telemetry: TelemetryServer, *, has_alerts: bool) -> Started:
+def _started(world: World, server: EmbeddedServer | None, metrics_url: str) -> Started:
     return Started(
         accounts=world.settings.accounts,
         services=world.services,
         bus_file=str(server.url_path) if server is not None else "",
-        metrics_url=telemetry.address,
+        metrics_url=metrics_url,
         journal=world.settings.journal_url().get_secret_value().split("@")[-1],
-        has_alerts=has_alerts,
+        has_alerts=world.alerts.has_channel,
     )
 
 

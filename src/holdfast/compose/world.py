@@ -2,23 +2,22 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable, Coroutine
 from dataclasses import dataclass, field
 from enum import Enum
 from typing import TYPE_CHECKING, Protocol
 
 if TYPE_CHECKING:
+    from holdfast.compose.doors import Doors
     from holdfast.domain.names import AccountId
     from holdfast.ports.alerts import Alerts
     from holdfast.ports.bus import Bus
     from holdfast.ports.clock import Clock
     from holdfast.ports.journal import Journal
-    from holdfast.ports.telemetry import Log
+    from holdfast.ports.telemetry import Log, Metrics
     from holdfast.ports.venue import VenueReader, VenueTrader
     from holdfast.services.feed import Feed
     from holdfast.settings import Settings
-    from holdfast.telemetry.metrics import PrometheusMetrics
     from holdfast.telemetry.redact import Redactor
     from holdfast.venues.binance import Gate
 
@@ -98,10 +97,10 @@ class World:
 
     settings: Settings
     services: tuple[ServiceName, ...]
-    clock: Clock
+    doors: Doors
     log: Log
     redactor: Redactor
-    metrics: PrometheusMetrics
+    metrics: Metrics
     journal: Journal
     alerts: Alerts
     bus_url: str
@@ -111,6 +110,11 @@ class World:
     wrapping: Wrapping = UNWRAPPED
 
     @property
+    def clock(self) -> Clock:
+        """The process's clock."""
+        return self.doors.clock
+
+    @property
     def owner(self) -> str:
         """The name that leases and consumers carry."""
-        return f"{os.uname().nodename}-{os.getpid()}"
+        return self.doors.owner

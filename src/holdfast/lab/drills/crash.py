@@ -232,7 +232,7 @@ class Job:
 
 def _is_start(shot: Shot) -> bool:
     """Tell whether an effect belongs to a start, by the functions that lead to it."""
-    return any(word in shot.name for word in ("build_account", "_job.job", "_run_world", *AFTER_WAIT))
+    return any(word in shot.name for word in ("build_account", "_job.job", "run_by_doors", *AFTER_WAIT))
 
 
 async def crash_drill(  # noqa: PLR0917 - what the command line asks for

@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 SERVICES = "/holdfast/services/"
 COMPOSE = "/holdfast/compose/"
 PASSED_THROUGH = frozenset(
-    {"Context.transact", "run_tasks", "run", "_run_world", "_run_world.<listcomp>", "_until_one_ends"}
+    {"Context.transact", "run_tasks", "run", "run_by_doors", "run_by_doors.<listcomp>", "_until_one_ends"}
 )
 """Frames that every effect has above it: they tell nothing."""
 FRAMES_MAX = 60

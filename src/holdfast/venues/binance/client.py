@@ -18,15 +18,16 @@ from holdfast.venues.binance.classify import is_clock_fault, is_key_fault
 from holdfast.venues.binance.exchange import STATUS_OK, Answer, Blocked, Exchange, NoAnswer, Reach
 from holdfast.venues.binance.limits import Gate, Usage
 from holdfast.venues.binance.offset import SAMPLES, best_of, sample_of
-from holdfast.venues.binance.transport import Request, new_session, perform
+from holdfast.venues.binance.transport import HttpLine, Request
 from holdfast.venues.binance.waiting import STATUS_BANNED, STATUS_LIMITED, wait_ms
 from holdfast.venues.binance.wire import decode_time, decode_word
 
 if TYPE_CHECKING:
-    import aiohttp
+    from collections.abc import Callable
 
     from holdfast.ports.clock import Clock
     from holdfast.venues.binance.config import BinanceConfig
+    from holdfast.venues.binance.transport import Line
 
 Params = tuple[tuple[str, str], ...]
 
@@ -51,11 +52,18 @@ class Security(Enum):
 class BinanceClient:
     """One account at one address. Not tied to a loop before its first request."""
 
-    def __init__(self, config: BinanceConfig, clock: Clock, gate: Gate | None = None) -> None:
+    def __init__(
+        self,
+        config: BinanceConfig,
+        clock: Clock,
+        gate: Gate | None = None,
+        open_line: Callable[[BinanceConfig], Line] = HttpLine,
+    ) -> None:
         self._config = config
         self._clock = clock
         self._addresses = require_addresses(config.environment, config.rest_url, config.stream_url)
-        self._session: aiohttp.ClientSession | None = None
+        self._open_line = open_line
+        self._line: Line | None = None
         self._gate = gate if gate is not None else Gate(clock)
         self._offset_ms: int | None = None
         self._closed = False
@@ -84,19 +92,19 @@ class BinanceClient:
         """Take over the limits that exchangeInfo names."""
         self._gate.set_limits(limits)
 
-    def session(self) -> aiohttp.ClientSession:
-        """The one session, made on first use. Raises VenueUnavailable after `close`."""
+    def line(self) -> Line:
+        """The one line, made on first use. Raises VenueUnavailable after `close`."""
         if self._closed:
             raise VenueUnavailable(CLOSED_TEXT)
-        if self._session is None:
-            self._session = new_session(self._config.connections_max)
-        return self._session
+        if self._line is None:
+            self._line = self._open_line(self._config)
+        return self._line
 
     async def close(self) -> None:
         """End all connections; nothing can be sent afterwards."""
         self._closed = True
-        if self._session is not None:
-            await self._session.close()
+        if self._line is not None:
+            await self._line.close()
 
     # --- the venue's clock
 
@@ -173,7 +181,7 @@ class BinanceClient:
         if self._closed:
             return NoAnswer(Reach.UNWRITTEN, CLOSED_TEXT)
         request = Request(method, self._url(path, params, security), self._headers(method, security), timeout_ms)
-        reply = await perform(self.session(), request, self._config.proxy_url)
+        reply = await self.line().perform(request)
         if reply.headers is not None:
             self._gate.count(reply.headers, self._config.account, self.venue_now_ms())
         if isinstance(reply.exchange, Answer):

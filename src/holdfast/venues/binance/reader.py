@@ -15,6 +15,7 @@ from holdfast.venues.binance.client import BinanceClient, Security
 from holdfast.venues.binance.instruments import decode_instruments, decode_limits
 from holdfast.venues.binance.pages import read_trades
 from holdfast.venues.binance.stream import BinanceStream
+from holdfast.venues.binance.transport import HttpLine
 from holdfast.venues.binance.views import Asked, account_view
 from holdfast.venues.binance.wire import (
     decode_marks,
@@ -25,7 +26,7 @@ from holdfast.venues.binance.wire import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
     from decimal import Decimal
 
     from holdfast.domain.instrument import Instrument
@@ -39,6 +40,7 @@ if TYPE_CHECKING:
     from holdfast.venues.binance.client import Params
     from holdfast.venues.binance.config import BinanceConfig
     from holdfast.venues.binance.limits import Gate, Usage
+    from holdfast.venues.binance.transport import Line
 
 ORDER_PATH = "/fapi/v1/order"
 
@@ -139,6 +141,11 @@ class BinanceReader:
         return report
 
 
-def binance_reader(config: BinanceConfig, clock: Clock, gate: Gate | None = None) -> VenueReader:
+def binance_reader(
+    config: BinanceConfig,
+    clock: Clock,
+    gate: Gate | None = None,
+    open_line: Callable[[BinanceConfig], Line] = HttpLine,
+) -> VenueReader:
     """Build a reader. A `gate` may be shared with other adapters of the same machine address."""
-    return BinanceReader(BinanceClient(config, clock, gate))
+    return BinanceReader(BinanceClient(config, clock, gate, open_line))

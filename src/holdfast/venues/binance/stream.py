@@ -29,17 +29,13 @@ from holdfast.venues.binance.waiting import STATUS_BANNED, STATUS_LIMITED, wait_
 from holdfast.venues.binance.wire import decode_listen_key
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable
+    from collections.abc import Awaitable, Sequence
     from types import TracebackType
 
     from holdfast.ports.venue import StreamEvent
     from holdfast.venues.binance.client import BinanceClient
+    from holdfast.venues.binance.transport import Socket
 
-    Socket = aiohttp.ClientWebSocketResponse[bool]
-
-FRAME_BYTES_MAX = 4 * 1024 * 1024
-CLOSE_SECONDS = 1.0
-"""How long a closing handshake may take before the socket is dropped."""
 LISTEN_KEY_PATH = "/fapi/v1/listenKey"
 _PAYLOAD_BYTES = 8
 
@@ -128,8 +124,8 @@ class BinanceStream:
             try:
                 socket = await self._connect()
                 await self._watch(socket)
-            except (HoldfastError, ExceptionGroup) as ended:
-                loss = _loss(ended)
+            except VenueUnavailable as lost:
+                loss = lost
                 self._push_gap(str(loss))  # before the socket is closed: the stamp is void from now on
             else:
                 raise Unclassified("the stream's watch ended by itself")
@@ -152,14 +148,7 @@ class BinanceStream:
         listen_key = decode_listen_key(await self._client.read("POST", LISTEN_KEY_PATH, (), Security.KEY))
         try:
             async with asyncio.timeout(self._config.connect_timeout_ms / 1_000):
-                return await self._client.session().ws_connect(
-                    f"{self._client.stream_url}/private/ws/{listen_key}",
-                    autoping=False,
-                    decode_text=False,
-                    max_msg_size=FRAME_BYTES_MAX,
-                    proxy=self._config.proxy_url,
-                    timeout=aiohttp.ClientWSTimeout(ws_close=CLOSE_SECONDS),
-                )
+                return await self._client.line().open_socket(f"{self._client.stream_url}/private/ws/{listen_key}")
         except (aiohttp.ClientError, OSError) as error:
             pause_ms = self._handshake_pause_ms(error)
             # `from None`: the cause's text may hold the address, and with it the listen key
@@ -173,13 +162,25 @@ class BinanceStream:
         return wait_ms(Answer(error.status, b"", retry_after), self._client.venue_now_ms())
 
     async def _watch(self, socket: Socket) -> None:
-        """One connection until its loss; always ends with an exception."""
+        """One connection until its loss; always ends with an exception.
+
+        Not a TaskGroup: one whose child fails in the moment in which we are cancelled swallows the cancellation (Python
+        3.11 and 3.12), and a stream that was ended would connect again.
+        """
         self._probes.clear()
         self._push(StreamUp(self._clock.now_ms()))
-        async with asyncio.TaskGroup() as group:
-            group.create_task(self._receive(socket), name="binance-stream-receive")
-            group.create_task(self._probe(socket), name="binance-stream-probe")
-            group.create_task(self._keep_alive(), name="binance-stream-keepalive")
+        watchers = (
+            asyncio.create_task(self._receive(socket), name="binance-stream-receive"),
+            asyncio.create_task(self._probe(socket), name="binance-stream-probe"),
+            asyncio.create_task(self._keep_alive(), name="binance-stream-keepalive"),
+        )
+        try:
+            await asyncio.wait(watchers, return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            for watcher in watchers:
+                watcher.cancel()
+            ends = await asyncio.gather(*watchers, return_exceptions=True)
+        raise _cause(ends)
 
     async def _receive(self, socket: Socket) -> None:
         config, clock = self._config, self._clock
@@ -241,10 +242,8 @@ async def _sent(sending: Awaitable[None]) -> None:
         raise VenueUnavailable(f"the stream broke: {describe(error)}") from None
 
 
-def _loss(ended: HoldfastError | ExceptionGroup[Exception]) -> VenueUnavailable:
-    """Why a life ended, if it was a loss. Raises a refused key, and re-raises whatever nobody foresaw."""
-    causes = ended.exceptions if isinstance(ended, ExceptionGroup) else (ended,)
-    for cause in causes:
-        if not isinstance(cause, VenueUnavailable):
-            raise cause
-    return next(cause for cause in causes if isinstance(cause, VenueUnavailable))
+def _cause(ends: Sequence[BaseException | None]) -> BaseException:
+    """Why a life ended: what nobody foresaw or a refused key goes before a loss."""
+    errors = [end for end in ends if end is not None and not isinstance(end, asyncio.CancelledError)]
+    errors.sort(key=lambda error: isinstance(error, VenueUnavailable))
+    return errors[0] if errors else Unclassified("the stream's watch ended by itself")

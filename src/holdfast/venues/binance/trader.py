@@ -20,8 +20,11 @@ from holdfast.venues.binance.budget import Lane
 from holdfast.venues.binance.classify import RESEND_MS, classify_cancel, classify_submit, is_clock_fault
 from holdfast.venues.binance.client import BinanceClient, Security
 from holdfast.venues.binance.reader import ORDER_PATH, BinanceReader
+from holdfast.venues.binance.transport import HttpLine
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from holdfast.domain.names import ClientOrderId, Symbol
     from holdfast.domain.order import OrderReport
     from holdfast.domain.permit import Permit
@@ -31,6 +34,7 @@ if TYPE_CHECKING:
     from holdfast.venues.binance.config import BinanceConfig
     from holdfast.venues.binance.exchange import Exchange
     from holdfast.venues.binance.limits import Gate
+    from holdfast.venues.binance.transport import Line
 
 _CLIENT_ORDER_ID = re.compile(r"[A-Za-z0-9._-]{1,36}")
 """Inside the venue's own rule; without `:` and `/`, which are signed in two different ways."""
@@ -130,6 +134,11 @@ def order_params(permit: Permit) -> Params:
     )
 
 
-def binance_trader(config: BinanceConfig, clock: Clock, gate: Gate | None = None) -> VenueTrader:
+def binance_trader(
+    config: BinanceConfig,
+    clock: Clock,
+    gate: Gate | None = None,
+    open_line: Callable[[BinanceConfig], Line] = HttpLine,
+) -> VenueTrader:
     """Build a trader. A `gate` may be shared with other adapters of the same machine address."""
-    return BinanceTrader(BinanceClient(config, clock, gate))
+    return BinanceTrader(BinanceClient(config, clock, gate, open_line))

@@ -16,7 +16,7 @@ from __future__ import annotations
 
 import asyncio
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, Protocol
 
 import aiohttp
 from yarl import URL
@@ -25,11 +25,16 @@ from holdfast.domain.errors import VenueUnavailable
 from holdfast.venues.binance.exchange import Answer, NoAnswer, Reach
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
     from types import SimpleNamespace
 
     from aiohttp.connector import Connection
-    from multidict import CIMultiDictProxy
 
+    from holdfast.venues.binance.config import BinanceConfig
+
+CLOSE_SECONDS = 1.0
+"""How long a closing handshake may take before the socket is dropped."""
+FRAME_BYTES_MAX = 4 * 1024 * 1024
 BODY_BYTES_MAX = 32 * 1024 * 1024
 """The full exchange info is about 2 MB; a longer answer is an accident."""
 DNS_SECONDS = 60
@@ -103,7 +108,7 @@ class Reply:
     """An exchange, and the answer's headers if there was one."""
 
     exchange: Answer | NoAnswer
-    headers: CIMultiDictProxy[str] | None
+    headers: Mapping[str, str] | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -152,3 +157,85 @@ async def _whole_body(response: aiohttp.ClientResponse) -> bytes:
             raise VenueUnavailable(f"an answer of more than {BODY_BYTES_MAX} bytes")
         chunks.append(chunk)
     return b"".join(chunks)
+
+
+class Frame(Protocol):
+    """One frame of a WebSocket."""
+
+    @property
+    def type(self) -> aiohttp.WSMsgType:
+        """What kind."""
+        ...
+
+    @property
+    def data(self) -> Any:
+        """Bytes, for the kinds that carry some."""
+        ...
+
+
+class Socket(Protocol):
+    """An open WebSocket, as far as the private stream uses it. Sending raises aiohttp's errors or OSError."""
+
+    @property
+    def close_code(self) -> int | None:
+        """Why it was closed."""
+        ...
+
+    async def receive(self) -> Frame:
+        """The next frame, control frames included."""
+        ...
+
+    async def ping(self, message: bytes) -> None:
+        """Send a ping."""
+        ...
+
+    async def pong(self, message: bytes) -> None:
+        """Send a pong."""
+        ...
+
+    async def close(self) -> object:
+        """End the connection."""
+        ...
+
+
+class Line(Protocol):
+    """One adapter's way to the venue: the lowest layer that knows anything of requests and frames."""
+
+    async def perform(self, request: Request) -> Reply:
+        """Send once and say how it ended. Raises only CancelledError."""
+        ...
+
+    async def open_socket(self, url: str) -> Socket:
+        """Open a WebSocket. Raises aiohttp's errors or OSError."""
+        ...
+
+    async def close(self) -> None:
+        """End all connections."""
+        ...
+
+
+class HttpLine:
+    """`Line` over aiohttp."""
+
+    def __init__(self, config: BinanceConfig) -> None:
+        self._proxy_url = config.proxy_url
+        self._session = new_session(config.connections_max)
+
+    async def perform(self, request: Request) -> Reply:
+        """See the module."""
+        return await perform(self._session, request, self._proxy_url)
+
+    async def open_socket(self, url: str) -> Socket:
+        """Open it without answering pings, without decoding, and closing in bounded time."""
+        return await self._session.ws_connect(
+            url,
+            autoping=False,
+            decode_text=False,
+            max_msg_size=FRAME_BYTES_MAX,
+            proxy=self._proxy_url,
+            timeout=aiohttp.ClientWSTimeout(ws_close=CLOSE_SECONDS),
+        )
+
+    async def close(self) -> None:
+        """End the session."""
+        await self._session.close()
