@@ -13,9 +13,9 @@ from holdfast.domain.order import OrderReport, VenueOrderStatus
 from holdfast.domain.sides import Leg, PositionMode, Side, Source
 from holdfast.domain.trade import Trade, TradePage
 from holdfast.domain.view import AccountView, PositionView
+from holdfast.lab.torture.loop import pass_ms
 from holdfast.ports.venue import Accepted, Cancelled, NothingToCancel
 from tests.unit.decide.samples import ACCOUNT, INSTRUMENT, ZERO, D
-from tests.unit.services.virtual import pass_ms
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Mapping
@@ -24,8 +24,8 @@ if TYPE_CHECKING:
 
     from holdfast.domain.instrument import Instrument
     from holdfast.domain.permit import Permit
+    from holdfast.lab.torture.clock import VirtualClock
     from holdfast.ports.venue import CancelOutcome, StreamEvent, SubmitOutcome, TradeCursor
-    from tests.unit.services.virtual import VirtualClock
 
 
 PRICE = D(10)

@@ -8,8 +8,8 @@ from collections import deque
 from typing import TYPE_CHECKING
 
 from holdfast.domain.errors import BusUnavailable, JournalBusy
+from holdfast.lab.torture.loop import pass_ms
 from holdfast.ports.bus import Backlog, StateCopy
-from tests.unit.services.virtual import pass_ms
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Mapping, Sequence

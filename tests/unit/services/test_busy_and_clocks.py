@@ -9,9 +9,9 @@ from holdfast.domain.hold import HoldReason
 from holdfast.domain.operator import RequestKind, RequestState
 from holdfast.domain.sides import Side, Source
 from holdfast.domain.view import PositionView
+from holdfast.lab.torture.loop import pass_ms, play, until
 from holdfast.ports.venue import PositionsSeen, StreamAlive, StreamGap, StreamUp, Unknown
 from tests.unit.decide.samples import ACCOUNT, LEG, SYMBOL, ZERO, D
-from tests.unit.services.virtual import pass_ms, play, until
 from tests.unit.services.world import new_world, running
 
 if TYPE_CHECKING:

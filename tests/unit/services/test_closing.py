@@ -15,9 +15,9 @@ from holdfast.domain.names import PlanId
 from holdfast.domain.order import OrderState
 from holdfast.domain.reasons import Reason
 from holdfast.domain.sides import Side
+from holdfast.lab.torture.loop import pass_ms, play
 from holdfast.ports.venue import NotExecuted, Unknown
 from tests.unit.decide.samples import LEG, ZERO, D
-from tests.unit.services.virtual import pass_ms, play
 from tests.unit.services.world import entry_of, new_world, running
 
 if TYPE_CHECKING:

@@ -10,10 +10,10 @@ from holdfast.domain.order import OrderState
 from holdfast.domain.plan import PlanEntry
 from holdfast.domain.reasons import Reason
 from holdfast.domain.sides import PlanSide
+from holdfast.lab.torture.loop import pass_ms, play, until
 from holdfast.ports.venue import NotExecuted, Unknown
 from holdfast.services.intake import _Job
 from tests.unit.decide.samples import LEG, ZERO, D
-from tests.unit.services.virtual import pass_ms, play, until
 from tests.unit.services.world import entry_of, new_world, running
 
 if TYPE_CHECKING:

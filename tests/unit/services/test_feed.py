@@ -9,10 +9,10 @@ import pytest
 
 from holdfast.domain.sides import Source
 from holdfast.domain.view import AccountView
+from holdfast.lab.torture.loop import pass_ms, play
 from holdfast.ports.venue import PositionsSeen, StreamAlive, StreamGap, StreamUp
 from holdfast.services.picture import Picture
 from tests.unit.decide.samples import ACCOUNT, LEG, NOW, OTHER_LEG, OTHER_SYMBOL, SYMBOL, VIEW, ZERO, D
-from tests.unit.services.virtual import pass_ms, play
 from tests.unit.services.world import new_world
 
 if TYPE_CHECKING:

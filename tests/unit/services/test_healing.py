@@ -12,10 +12,10 @@ from holdfast.domain.limits import ReconcileClose
 from holdfast.domain.operator import RequestKind, RequestState
 from holdfast.domain.reasons import Reason
 from holdfast.domain.sides import PlanSide, Side, TradingState
+from holdfast.lab.torture.loop import pass_ms, play, until
 from holdfast.ports.venue import StreamAlive, StreamUp, Unknown
 from tests.unit.decide.samples import LEG, LIMITS, ZERO, D
 from tests.unit.services.exchange import PRICE
-from tests.unit.services.virtual import pass_ms, play, until
 from tests.unit.services.world import new_world, running
 
 if TYPE_CHECKING:

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import asyncio
 
+from holdfast.lab.torture.loop import pass_ms, play
 from holdfast.services.knocks import Changes, Knocks
-from tests.unit.services.virtual import pass_ms, play
 
 
 def test_a_knock_before_the_wait_is_taken_at_once() -> None:

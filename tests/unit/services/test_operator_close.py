@@ -9,9 +9,9 @@ import pytest
 from holdfast.domain.close import CloseState
 from holdfast.domain.operator import RequestKind, RequestState
 from holdfast.domain.order import OrderState
+from holdfast.lab.torture.loop import pass_ms, play
 from holdfast.ports.venue import Unknown
 from tests.unit.decide.samples import INSTRUMENT, LEG, SYMBOL, ZERO, D
-from tests.unit.services.virtual import pass_ms, play
 from tests.unit.services.world import new_world, running
 
 

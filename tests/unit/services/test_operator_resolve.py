@@ -12,9 +12,9 @@ from holdfast.domain.operator import RequestKind, RequestState
 from holdfast.domain.order import OrderState
 from holdfast.domain.reasons import Reason
 from holdfast.domain.sides import Side
+from holdfast.lab.torture.loop import pass_ms, play
 from holdfast.ports.venue import Unknown
 from tests.unit.decide.samples import ACCOUNT, LEG, ZERO, D
-from tests.unit.services.virtual import pass_ms, play
 from tests.unit.services.world import new_world, running
 
 if TYPE_CHECKING:

@@ -12,9 +12,9 @@ from holdfast.domain.names import ClientOrderId, PlanId, client_order_id
 from holdfast.domain.order import OrderState, VenueOrderStatus
 from holdfast.domain.reasons import Reason
 from holdfast.domain.sides import Leg, PositionSide, Side, TradingState
+from holdfast.lab.torture.loop import pass_ms, play
 from holdfast.ports.venue import Accepted, AlreadyExists, Refused, Unknown
 from tests.unit.decide.samples import ACCOUNT, LEG, ORDER, SYMBOL, ZERO, D
-from tests.unit.services.virtual import pass_ms, play
 from tests.unit.services.world import new_world, running
 
 if TYPE_CHECKING:

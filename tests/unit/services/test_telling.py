@@ -12,11 +12,11 @@ from holdfast.domain.entry import Entry, EntryKind
 from holdfast.domain.errors import Fenced, KeysRejected, Unclassified
 from holdfast.domain.hold import HoldOwner, NextStep, StepKind
 from holdfast.domain.operator import Alert
+from holdfast.lab.torture.loop import pass_ms, play
 from holdfast.services.alerting import is_without_next_step
 from holdfast.services.publishing import QUEUE_MAX, Publisher
 from holdfast.services.supervisor import LEASE_MS, acquire_lease, keep_lease, run_tasks
 from tests.unit.decide.samples import ACCOUNT, HOLD, LEG, NOW, SYMBOL, D
-from tests.unit.services.virtual import pass_ms, play
 from tests.unit.services.world import new_world, running
 
 if TYPE_CHECKING:

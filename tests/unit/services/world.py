@@ -16,6 +16,7 @@ from holdfast.domain.operator import OperatorRequest, RequestKind, RequestState
 from holdfast.domain.plan import Plan, PlanEntry
 from holdfast.domain.sides import Leg, PlanSide, PositionMode, PositionSide, Side
 from holdfast.journal import open_inline_journal
+from holdfast.lab.torture.clock import VirtualClock
 from holdfast.services.alerting import Alerting
 from holdfast.services.closing import Closer
 from holdfast.services.context import Context, Lease, Rules, Wakes
@@ -33,10 +34,9 @@ from holdfast.services.reconcile import Reconciler
 from holdfast.services.requests import Requests
 from holdfast.services.resolving import Resolver
 from holdfast.services.sending import Sender
-from tests.unit.decide.samples import ACCOUNT, CLOSE, HOLD, INSTRUMENT, LEG, LIMITS, PLAN, SYMBOL, ZERO, D
+from tests.unit.decide.samples import ACCOUNT, CLOSE, HOLD, INSTRUMENT, LEG, LIMITS, NOW, PLAN, SYMBOL, ZERO, D
 from tests.unit.services.exchange import PRICE, Exchange
 from tests.unit.services.fakes import BusyJournal, ListLog, MemoryBus, Person, QuietMetrics
-from tests.unit.services.virtual import VirtualClock
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable, Coroutine
@@ -222,7 +222,7 @@ def entry_of(plan: Plan, entry_id: str = "1-0") -> PlanEntry:
 
 async def new_world(limits: Limits = LIMITS) -> World:
     """An account with its baseline, its leases taken, agreed and stamped at zero."""
-    clock, log, metrics = VirtualClock(), ListLog(), QuietMetrics()
+    clock, log, metrics = VirtualClock(NOW), ListLog(), QuietMetrics()
     journal, wakes, rules = BusyJournal(open_inline_journal(clock)), Wakes(), Rules()
     rules.instruments = {symbol: replace(INSTRUMENT, symbol=symbol) for symbol in limits.symbols}
     rules.marks = {symbol: (PRICE, clock.now_ms()) for symbol in limits.symbols}
