@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     from holdfast.lab.demo.watch import BusWatch
     from holdfast.ports.clock import Clock
 
-ROUNDS_MAX = 5
+ROUNDS_MAX = 12
 READY_S_MAX = 15.0
 STEP_S_MAX = 5.0
 """How long a step may take that takes milliseconds."""
