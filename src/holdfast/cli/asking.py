@@ -19,10 +19,10 @@ from holdfast.cli.wording import name_of, reason_of
 from holdfast.domain.entry import Entry, EntryKind, JsonValue
 from holdfast.domain.names import PlanId
 from holdfast.domain.operator import OperatorRequest, RequestKind, RequestState
+from holdfast.domain.sides import PositionSide
 
 if TYPE_CHECKING:
     from holdfast.domain.names import AccountId, ClientOrderId, HoldId, Symbol
-    from holdfast.domain.sides import PositionSide
     from holdfast.ports.journal import Journal, Reads, Tx
 
 POLL_S = 0.03
@@ -45,6 +45,13 @@ class Wish:
     qty: str = ""
     client_order_id: ClientOrderId | None = None
     """The order that is to be resolved."""
+
+    @property
+    def leg_name(self) -> str:
+        """The leg that is meant, as reports name it."""
+        if self.position_side is None or self.position_side is PositionSide.BOTH:
+            return str(self.symbol)
+        return f"{self.symbol}:{self.position_side.value}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,6 +79,7 @@ class Answer:
             "account": self.wish.account,
             "kind": self.wish.kind.value,
             "symbol": self.wish.symbol,
+            "position_side": None if self.wish.position_side is None else self.wish.position_side.value,
             "state": self.state.value if self.is_answered else "no_answer",
             "outcome": self.outcome,
         }
@@ -79,7 +87,7 @@ class Answer:
     def text(self) -> str:
         """As one line."""
         word = self.state.value if self.is_answered else "no answer"
-        about = self.wish.client_order_id or self.wish.symbol or self.wish.account
+        about = self.wish.client_order_id or (self.wish.leg_name if self.wish.symbol else self.wish.account)
         return f"{self.wish.kind.value.replace('_', ' ')} {about}: {word}: {self.outcome}"
 
 

@@ -261,8 +261,17 @@ def _request_ended(said: Said, _entry: Entry) -> str:
     return f"The request to {said.text('kind')} was {said.text('state')}: {said.text('outcome')}."
 
 
+def _baseline(said: Said, _entry: Entry) -> str:
+    found = [f"{each.text('leg')} {each.text('amt')}" for each in said.many("positions")]
+    orders = said.ms("orders_count") or 0
+    there = (
+        f"It showed {', '.join(found) or 'no position'}, and {orders or 'no'} open order{'' if orders == 1 else 's'}"
+    )
+    return f"The first complete view of the account was taken as the baseline. {there}; nothing was traded or assumed."
+
+
 TELLERS: dict[EntryKind, Callable[[Said, Entry], str]] = {
-    EntryKind.BASELINE: lambda _said, _entry: "The first complete view of the account was taken as the baseline.",
+    EntryKind.BASELINE: _baseline,
     EntryKind.AGREED: lambda said, _e: (
         f"Exchange and ledger agree on {said.text('ledger_amt')} (ledger v{said.text('ledger_version')})."
     ),

@@ -37,6 +37,7 @@ COMMANDS = (
     Command("init", "init:init", "Write a commented settings file."),
     Command("run", "run:run", "Run reconcile and apply until stopped."),
     Command("status", "status:status", "Show what is held where, and whether it agrees."),
+    Command("found", "found:found", "Show what the account held when it was first seen, and the choices."),
     Command("explain", "explain:explain", "Tell the story of a hold, a symbol's last hold, or a plan."),
     Command("plan", "plan:app", "Hand in plans."),
     Command("close", "operate:close", "Close a position by your word, during a hold or a halt too."),

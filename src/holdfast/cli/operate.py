@@ -49,25 +49,19 @@ def close(
     Exit status: 0 closed; 1 refused; 2 wrong input or not confirmed; 3 nobody answered.
     """
     from holdfast.cli.operating import Order  # noqa: PLC0415 - heavy: loaded for this command only
-    from holdfast.cli.wording import position_side_of, qty_of, symbol_of  # noqa: PLC0415 - as above
+    from holdfast.cli.wording import leg_of, qty_of  # noqa: PLC0415 - as above
     from holdfast.domain.operator import RequestKind  # noqa: PLC0415 - as above
 
-    order = Order(
-        RequestKind.CLOSE,
-        reason,
-        name,
-        symbol=symbol_of(symbol),
-        position_side=position_side_of(position_side),
-        qty=qty_of(qty),
-    )
+    named, side = leg_of(symbol, position_side)
+    order = Order(RequestKind.CLOSE, reason, name, symbol=named, position_side=side, qty=qty_of(qty))
     _operate(order, _manner(settings, account, timeout, yes=yes, as_json=as_json))
 
 
 def adopt(
-    symbol: Annotated[str, typer.Argument(help="For instance BTCUSDT.", metavar="[SYMBOL]")] = "",
+    symbol: Annotated[str, typer.Argument(help="As in `close`.", metavar="[SYMBOL]")] = "",
     *,
     reason: Why,
-    every: Annotated[bool, typer.Option("--all", help="Every symbol on which exchange and ledger differ.")] = False,
+    every: Annotated[bool, typer.Option("--all", help="Every leg on which exchange and ledger differ.")] = False,
     position_side: SideName = "",
     name: Who = "",
     yes: Yes = False,
@@ -81,18 +75,15 @@ def adopt(
     Exit status: 0 adopted; 1 refused; 2 wrong input or not confirmed; 3 nobody answered.
     """
     from holdfast.cli.operating import Order  # noqa: PLC0415 - heavy: loaded for this command only
-    from holdfast.cli.wording import position_side_of, symbol_of  # noqa: PLC0415 - as above
+    from holdfast.cli.wording import leg_of  # noqa: PLC0415 - as above
     from holdfast.domain.operator import RequestKind  # noqa: PLC0415 - as above
 
     if bool(symbol) == every:
         raise typer.BadParameter("name one SYMBOL, or pass --all")
-    order = Order(
-        RequestKind.ADOPT,
-        reason,
-        name,
-        symbol=symbol_of(symbol) if symbol else None,
-        position_side=position_side_of(position_side),
-    )
+    if every and position_side:
+        raise typer.BadParameter("--all means every leg: leave --position-side out, or name one SYMBOL")
+    named, side = leg_of(symbol, position_side) if symbol else (None, None)
+    order = Order(RequestKind.ADOPT, reason, name, symbol=named, position_side=side)
     _operate(order, _manner(settings, account, timeout, yes=yes, as_json=as_json))
 
 
@@ -114,11 +105,11 @@ def release(
     nobody answered.
     """
     from holdfast.cli.operating import Order  # noqa: PLC0415 - heavy: loaded for this command only
-    from holdfast.cli.wording import position_side_of, symbol_of  # noqa: PLC0415 - as above
+    from holdfast.cli.wording import leg_of  # noqa: PLC0415 - as above
     from holdfast.domain.operator import RequestKind  # noqa: PLC0415 - as above
 
-    side = position_side_of(position_side)
-    order = Order(RequestKind.RELEASE, reason, name, symbol=symbol_of(symbol), position_side=side)
+    named, side = leg_of(symbol, position_side)
+    order = Order(RequestKind.RELEASE, reason, name, symbol=named, position_side=side)
     _operate(order, _manner(settings, account, timeout, yes=yes, as_json=as_json))
 
 
@@ -161,11 +152,11 @@ def hold(
     Exit status: 0 held; 1 refused; 2 wrong input; 3 nobody answered (then `holdfast halt` works without a service).
     """
     from holdfast.cli.operating import Order  # noqa: PLC0415 - heavy: loaded for this command only
-    from holdfast.cli.wording import position_side_of, symbol_of  # noqa: PLC0415 - as above
+    from holdfast.cli.wording import leg_of  # noqa: PLC0415 - as above
     from holdfast.domain.operator import RequestKind  # noqa: PLC0415 - as above
 
-    side = position_side_of(position_side)
-    order = Order(RequestKind.HOLD, reason, name, symbol=symbol_of(symbol), position_side=side)
+    named, side = leg_of(symbol, position_side)
+    order = Order(RequestKind.HOLD, reason, name, symbol=named, position_side=side)
     _operate(order, _manner(settings, account, timeout, yes=True, as_json=as_json))
 
 

@@ -80,17 +80,18 @@ async def operate(order: Order, manner: Manner) -> int:
 async def _wishes(
     journal: Journal, account: AccountId, order: Order, standing: Standing, *, name: str, reason: str
 ) -> list[Wish]:
-    symbols: list[Symbol | None] = [order.symbol]
+    legs: list[tuple[Symbol | None, PositionSide | None]] = [(order.symbol, order.position_side)]
     hold_id = order.hold_id
     if order.kind is RequestKind.ADOPT and order.symbol is None:
-        symbols = [*sorted({leg.ledger.leg.symbol for leg in standing.legs if has_drift(leg)})]
+        differ = [each.ledger.leg for each in standing.legs if has_drift(each)]
+        legs = [(leg.symbol, leg.position_side) for leg in sorted(differ, key=lambda leg: leg.sort_key())]
     elif hold_id is not None:
         hold = await journal.query(account, lambda reads: reads.hold(hold_id))
         if hold is None:
             raise CannotStart(f"the journal knows no hold {hold_id}: `holdfast status` lists those that stand")
-        symbols = [hold.leg.symbol]
+        legs = [(hold.leg.symbol, order.position_side)]
     elif order.client_order_id is not None:
-        symbols = [await _symbol_of_order(journal, account, order.client_order_id)]
+        legs = [(await _symbol_of_order(journal, account, order.client_order_id), order.position_side)]
     return [
         Wish(
             account=account,
@@ -98,12 +99,12 @@ async def _wishes(
             name=name,
             reason=reason,
             symbol=symbol,
-            position_side=order.position_side,
-            hold_id=order.hold_id or _hold_on(standing, symbol),
+            position_side=side,
+            hold_id=order.hold_id or _hold_on(standing, symbol, side),
             qty=order.qty,
             client_order_id=order.client_order_id,
         )
-        for symbol in symbols
+        for symbol, side in legs
     ]
 
 
@@ -114,9 +115,11 @@ async def _symbol_of_order(journal: Journal, account: AccountId, name: ClientOrd
     return order.leg.symbol
 
 
-def _hold_on(standing: Standing, symbol: Symbol | None) -> HoldId | None:
-    """The hold that the request belongs to when its story is told: an automatic one first."""
-    holds = [hold for leg in standing.legs if leg.ledger.leg.symbol == symbol for hold in leg.holds]
+def _hold_on(standing: Standing, symbol: Symbol | None, side: PositionSide | None) -> HoldId | None:
+    """The hold that the request belongs to when its story is told: of the leg that is meant, an automatic one first."""
+    legs = [each for each in standing.legs if each.ledger.leg.symbol == symbol]
+    meant = [each for each in legs if side in {None, each.ledger.leg.position_side}]
+    holds = [hold for each in meant for hold in each.holds]
     return min(holds, key=lambda hold: hold.owner is HoldOwner.OPERATOR).hold_id if holds else None
 
 
@@ -127,9 +130,9 @@ def _stake(wish: Wish, standing: Standing) -> str:
         legs = [leg for leg in legs if leg.ledger.leg.position_side is wish.position_side]
     known = "; ".join(_leg_text(leg) for leg in legs) or "nothing is known of it"
     what = {
-        RequestKind.CLOSE: f"CLOSE {wish.qty or 'all'} of {wish.symbol}",
-        RequestKind.ADOPT: f"ADOPT what the exchange holds of {wish.symbol} into the ledger",
-        RequestKind.RELEASE: f"RELEASE {wish.symbol}, so that trading may go on",
+        RequestKind.CLOSE: f"CLOSE {wish.qty or 'all'} of {wish.leg_name}",
+        RequestKind.ADOPT: f"ADOPT what the exchange holds of {wish.leg_name} into the ledger",
+        RequestKind.RELEASE: f"RELEASE {wish.leg_name}, so that trading may go on",
         RequestKind.RESOLVE_FILLED: f"Say that order {wish.client_order_id} was FILLED: the ledger moves by it",
         RequestKind.RESOLVE_NOT_ACCEPTED: f"Say that order {wish.client_order_id} NEVER reached the book",
     }.get(wish.kind, f"APPROVE closing under {wish.hold_id}")

@@ -13,7 +13,7 @@ TIMEOUT_S_MAX = 100.0
 SettingsPath = Annotated[Path, typer.Option("--settings", help="The settings file.")]
 AccountName = Annotated[str, typer.Option("--account", help="The account; may be left out when there is one.")]
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON; amounts are strings.")]
-SymbolName = Annotated[str, typer.Argument(help="For instance BTCUSDT.", metavar="SYMBOL")]
+SymbolName = Annotated[str, typer.Argument(help="BTCUSDT; BTCUSDT:LONG or :SHORT in hedge mode.", metavar="SYMBOL")]
 SideName = Annotated[str, typer.Option("--position-side", help="LONG or SHORT; needed in hedge mode.")]
 Why = Annotated[str, typer.Option("--reason", help="Why; it is journaled.")]
 Who = Annotated[str, typer.Option("--name", help="Who asks; journaled. Left out: the login name.")]

@@ -24,6 +24,19 @@ def symbol_of(text: str) -> Symbol:
     return Symbol(symbol)
 
 
+def leg_of(text: str, side_text: str) -> tuple[Symbol, PositionSide | None]:
+    """A leg: `SYMBOL`, or `SYMBOL:LONG` and `SYMBOL:SHORT`, as every report names it; or the side as an option."""
+    name, colon, named = text.strip().partition(":")
+    side = position_side_of(side_text)
+    if not colon:
+        return symbol_of(name), side
+    if named.upper() not in {PositionSide.LONG.value, PositionSide.SHORT.value}:
+        raise CannotStart(f"{text[:40]!r} names no leg: write BTCUSDT, BTCUSDT:LONG or BTCUSDT:SHORT")
+    if side not in {None, PositionSide(named.upper())}:
+        raise CannotStart(f"{text[:40]!r} and --position-side {side_text[:40]} name two legs: say one of them")
+    return symbol_of(name), PositionSide(named.upper())
+
+
 def position_side_of(text: str) -> PositionSide | None:
     """LONG, SHORT or BOTH; None if left out."""
     if not text:

@@ -190,6 +190,11 @@ class SqlReads:
         row = self._session.one(sql.ENTRIES_COUNT, (self._account, kind.value))
         return 0 if row is None else int(row[0])
 
+    def newest_entry(self, kind: EntryKind) -> JournaledEntry | None:
+        """The newest entry of the kind."""
+        row = self._session.one(sql.ENTRY_NEWEST, (self._account, kind.value))
+        return None if row is None else entry_of(row)
+
     def requests_open(self) -> tuple[OperatorRequest, ...]:
         """Requests that nobody has ended, oldest first."""
         return tuple(request_of(row) for row in self._session.all(sql.REQUESTS_OPEN, (self._account,)))

@@ -109,4 +109,5 @@ ENTRY_ACCOUNT_AFTER = select(("account",), "entry", "WHERE account > ? ORDER BY 
 ENTRIES_AFTER = select(ENTRY_COLUMNS, "entry", f"{_ACCOUNT} AND seq > ? ORDER BY seq LIMIT ?")
 ENTRIES_OF_HOLD = select(ENTRY_COLUMNS, "entry", f"{_ACCOUNT} AND hold_id = ? ORDER BY seq")
 ENTRIES_OF_PLAN = select(ENTRY_COLUMNS, "entry", f"{_ACCOUNT} AND plan_id = ? ORDER BY seq")
+ENTRY_NEWEST = select(ENTRY_COLUMNS, "entry", f"{_ACCOUNT} AND kind = ? ORDER BY seq DESC LIMIT 1")
 ENTRIES_COUNT = select(("count(*)",), "entry", f"{_ACCOUNT} AND kind = ?")

@@ -24,11 +24,12 @@ from holdfast.domain.errors import BadAmount, JournalBusy, VenueUnavailable
 from holdfast.domain.names import PlanId
 from holdfast.domain.operator import OperatorRequest, RequestKind, RequestState
 from holdfast.domain.sides import Decision, Leg, PositionMode, PositionSide
-from holdfast.services.requests import end_request, is_still_asked, refuse_old, side_problem
+from holdfast.services.asked import end_request, is_still_asked, refuse_old, side_problem
 
 if TYPE_CHECKING:
     from decimal import Decimal
 
+    from holdfast.domain.entry import JournaledEntry
     from holdfast.domain.names import Symbol
     from holdfast.domain.view import PositionView
     from holdfast.ports.journal import Reads, Tx
@@ -193,9 +194,12 @@ class OperatorClose:
                 "exchange_amt": format_amount(view.amt),
                 "ledger_amt": format_amount(close.ledger_amt),
             }
-            tx.append(Entry(EntryKind.APPROVED, leg.account, leg.symbol, close.hold_id, plan_id, body))
+            emitted[:] = [tx.append(Entry(EntryKind.APPROVED, leg.account, leg.symbol, close.hold_id, plan_id, body))]
 
-        return await self._context.transact(read=read, decide=decide, write=write)
+        emitted: list[JournaledEntry] = []
+        refusal = await self._context.transact(read=read, decide=decide, write=write)
+        self._context.emit(emitted)
+        return refusal
 
     async def _outcome(self, plan_id: PlanId) -> tuple[str | None, Decimal]:
         """Why the slice did not fill, or None; and how much it filled."""

@@ -20,8 +20,8 @@ from holdfast.domain.ledger import MoveCause
 from holdfast.domain.operator import OperatorRequest, RequestKind, RequestState
 from holdfast.domain.order import Order, OrderState
 from holdfast.domain.reasons import Reason
+from holdfast.services.asked import end_request
 from holdfast.services.concluding import conclude, end_close, outcome_entry
-from holdfast.services.requests import end_request
 
 if TYPE_CHECKING:
     from holdfast.domain.entry import JournaledEntry

@@ -16,12 +16,12 @@ from typing import TYPE_CHECKING
 
 from holdfast.decide.episode import MoveKind, next_move
 from holdfast.decide.reconcile import Status, Verdict, judge
-from holdfast.domain.amounts import format_amount
-from holdfast.domain.entry import Entry, EntryKind, JsonValue
+from holdfast.domain.entry import Entry, EntryKind
 from holdfast.domain.errors import JournalBusy, VenueUnavailable
 from holdfast.domain.sides import Leg, PositionMode, PositionSide
 from holdfast.ports.telemetry import Stage, about_close
 from holdfast.services.context import Errand
+from holdfast.services.first_start import FirstStart
 from holdfast.services.halting import halt_account
 from holdfast.services.holding import Written
 from holdfast.services.leg_memory import LegMemory, LegStep, Shown, read_leg
@@ -86,8 +86,12 @@ class Reconciler:
     _memory: dict[Leg, LegMemory] = field(default_factory=dict)
     _looks_free: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(LOOKS_MAX))
     _stamped_ms: int | None = None
+    _first: FirstStart = field(init=False)
     _broken: BaseException | None = None
     """What ended a look that nobody foresaw; raised by the evaluator, so that the supervisor hears of it."""
+
+    def __post_init__(self) -> None:
+        self._first = FirstStart(self.context, self.reader, self.picture, self.mode)
 
     # --- what the feed tells (FeedListener) -------------------------------------------------------------
 
@@ -163,6 +167,11 @@ class Reconciler:
         await self.context.transact(read=lambda reads: reads.account(), decide=lambda _: None, write=write)
 
     async def _evaluate(self, legs: tuple[Leg, ...], *, stamp: bool) -> None:
+        if await self._first.is_due():
+            # All legs in one step, with the baseline: none of them may be judged by it without having been held.
+            legs = tuple(dict.fromkeys((*legs, *await self._every_leg())))
+            await self._step(legs, self.feed.proof_ms, is_first=True)
+            return
         for start in range(0, max(len(legs), 1), LEGS_PER_STEP):
             chunk = legs[start : start + LEGS_PER_STEP]
             is_last = start + LEGS_PER_STEP >= len(legs)
@@ -170,13 +179,13 @@ class Reconciler:
             if chunk or proof is not None:
                 await self._step(chunk, proof)
 
-    async def _step(self, legs: tuple[Leg, ...], proof_ms: int | None) -> None:
+    async def _step(self, legs: tuple[Leg, ...], proof_ms: int | None, *, is_first: bool = False) -> None:
         context = self.context
         started_ns = context.clock.monotonic_ns()
-        baseline = self.picture.complete_read_ms is not None
         out = Written([], [])
 
         shown = [self._shown(leg) for leg in legs]
+        baseline = is_first and self._first.speaks_of(shown)
         loop = asyncio.get_running_loop()
 
         def read(reads: Reads) -> _Step:
@@ -187,8 +196,9 @@ class Reconciler:
             out.entries.clear()
             out.closes.clear()
             out.changed = out.alerted = False
-            if step.state.baseline_ms is None and baseline:
-                self._write_baseline(tx, out)
+            seen = self._first.is_seen_through(judged.verdict for judged in choice)
+            if step.state.baseline_ms is None and baseline and seen:
+                out.entries.append(self._first.write_baseline(tx, shown))
             for judged in choice:
                 write_move(tx, judged, out)
                 if judged.move.kind is MoveKind.HOLD and judged.verdict.row > 1:
@@ -225,16 +235,6 @@ class Reconciler:
             return memory.second.mark_price
         known = self.context.rules.marks.get(leg.symbol)
         return known[0] if known is not None else None
-
-    def _write_baseline(self, tx: Tx, out: Written) -> None:
-        read_ms = self.picture.complete_read_ms or 0
-        venue_ms = read_ms + self.reader.venue_now_ms() - self.context.clock.now_ms()
-        tx.set_baseline(venue_ms, self.mode)
-        found: dict[str, JsonValue] = {
-            leg.key: format_amount(view.amt) for leg in self.picture.known_legs() if (view := self.picture.of(leg))
-        }
-        body: dict[str, JsonValue] = {"venue_ms": venue_ms, "mode": self.mode.value, "positions": found}
-        out.entries.append(tx.append(Entry(EntryKind.BASELINE, self.context.account, body=body)))
 
     # --- acting -----------------------------------------------------------------------------------------
 

@@ -24,9 +24,10 @@ from holdfast.domain.entry import Entry, EntryKind, JournaledEntry, JsonValue
 from holdfast.domain.errors import BusUnavailable, JournalBusy, VenueUnavailable
 from holdfast.domain.hold import Hold, HoldOwner, HoldReason, NextStep, StepKind
 from holdfast.domain.names import HoldId
-from holdfast.domain.operator import REQUEST_AGE_MS_MAX, OperatorRequest, RequestKind, RequestState
+from holdfast.domain.operator import OperatorRequest, RequestKind, RequestState
 from holdfast.domain.sides import Leg, PositionMode, PositionSide
 from holdfast.ports.bus import StateCopy
+from holdfast.services.asked import end_request, is_still_asked, refuse_old, side_problem
 from holdfast.services.context import Errand
 from holdfast.services.holding import Written, alert_person, hold_entry, put_operator_hold
 from holdfast.services.knocks import Knocks
@@ -51,49 +52,6 @@ MARGIN_NUMERATOR, MARGIN_DENOMINATOR = 11, 10
 """An approval covers the notional of the moment and a tenth more, for the price moves before the close."""
 RECONCILE_KINDS = frozenset({RequestKind.ADOPT, RequestKind.RELEASE, RequestKind.APPROVE, RequestKind.HOLD})
 _PERSONS = frozenset({HoldReason.FORCED_REDUCTION, HoldReason.LATE_ACCEPTANCE, HoldReason.MODE_CHANGED})
-
-
-def is_still_asked(reads: Reads, request: OperatorRequest) -> bool:
-    """Tell whether the request stands: whoever asked may have withdrawn it while the venue was looked at."""
-    known = reads.request(request.request_id)
-    return known is not None and known.state is RequestState.OPEN
-
-
-async def refuse_old(context: Context, request: OperatorRequest) -> bool:
-    """Refuse a request that nobody can be waiting for any more; True if it was one."""
-    age_ms = await context.journal.now_ms() - request.created_ms
-    if 0 <= age_ms <= REQUEST_AGE_MS_MAX:
-        return False
-    text = f"asked {age_ms} ms ago: nobody waits for it any more, ask again"
-    await context.transact(
-        read=lambda _: None,
-        decide=lambda _: None,
-        write=lambda tx, _choice, _facts: end_request(tx, request, RequestState.REFUSED, text),
-    )
-    return True
-
-
-def side_problem(request: OperatorRequest, mode: PositionMode) -> str | None:
-    """Say if the position side that was named cannot be in the account's position mode."""
-    if request.position_side is None:
-        return None
-    if (request.position_side is PositionSide.BOTH) == (mode is PositionMode.ONE_WAY):
-        return None
-    return f"the account is in {mode.value} mode: it has no {request.position_side.value} position"
-
-
-def end_request(tx: Tx, request: OperatorRequest, state: RequestState, outcome: str) -> None:
-    """Write a request's end and its journal line."""
-    tx.put_request(replace(request, state=state, outcome=outcome))
-    body: dict[str, JsonValue] = {
-        "request_id": request.request_id,
-        "kind": request.kind.value,
-        "state": state.value,
-        "who": request.name,
-        "why": request.reason,
-        "outcome": outcome,
-    }
-    tx.append(Entry(EntryKind.REQUEST_ENDED, request.account, request.symbol, request.hold_id, None, body))
 
 
 def _drifts(reads: Reads, looks: list[tuple[Leg, Look]], step: Decimal) -> str:
@@ -183,19 +141,22 @@ class Requests:
 
     async def _adopt(self, request: OperatorRequest, looks: list[tuple[Leg, Look]]) -> None:
         symbol = looks[0][0].symbol
+        emitted: list[JournaledEntry] = []
 
         def write(tx: Tx, pending: bool, _facts: bool) -> None:  # noqa: FBT001 - the decision's own value
+            emitted.clear()
             if not is_still_asked(tx, request):
                 return
             if pending:
                 end_request(tx, request, RequestState.REFUSED, "an own order of the symbol is not final")
                 return
+            if any(look.view.of(leg).as_of_ms <= tx.leg(leg).last_fill_ms for leg, look in looks):
+                # Equal milliseconds prove nothing: the fill may be missing. All legs first, or one would be adopted.
+                end_request(tx, request, RequestState.REFUSED, "the look is not newer than the last own fill")
+                return
             done = []
             for leg, look in looks:
                 view, ledger = look.view.of(leg), tx.leg(leg)
-                if view.as_of_ms <= ledger.last_fill_ms:  # equal milliseconds prove nothing: the fill may be missing
-                    end_request(tx, request, RequestState.REFUSED, "the look is not newer than the last own fill")
-                    return
                 drift = view.amt - ledger.amt
                 if drift == ZERO:
                     continue
@@ -208,9 +169,9 @@ class Requests:
                     "ledger_amt": format_amount(ledger.amt),
                     "drift": format_amount(drift),
                 }
-                hold = automatic_hold(tx.open_holds(symbol))
+                hold = automatic_hold(tuple(each for each in tx.open_holds(symbol) if each.leg == leg))
                 hold_id = hold.hold_id if hold is not None else None
-                tx.append(Entry(EntryKind.ADOPTED, leg.account, symbol, hold_id, None, body))
+                emitted.append(tx.append(Entry(EntryKind.ADOPTED, leg.account, symbol, hold_id, None, body)))
                 done.append(f"{leg.key}: {format_amount(ledger.amt)} -> {format_amount(view.amt)}")
             end_request(tx, request, RequestState.DONE, "; ".join(done) or "exchange and ledger agreed already")
 
@@ -219,6 +180,7 @@ class Requests:
             decide=lambda pending: pending,
             write=write,
         )
+        self._context.emit(emitted)
 
     async def _release(self, request: OperatorRequest, symbol: Symbol, looks: list[tuple[Leg, Look]]) -> None:
         rules = self._context.rules.instruments.get(symbol)
@@ -239,7 +201,8 @@ class Requests:
             holds, refusal = facts
             if not is_still_asked(tx, request):
                 return
-            theirs = [h for h in holds if h.owner is HoldOwner.OPERATOR or h.reason in _PERSONS]
+            asked = {leg for leg, _ in looks}
+            theirs = [h for h in holds if h.leg in asked and (h.owner is HoldOwner.OPERATOR or h.reason in _PERSONS)]
             if refusal:
                 end_request(tx, request, RequestState.REFUSED, refusal)
             elif not theirs:
@@ -264,7 +227,10 @@ class Requests:
         self._context.emit(emitted)
 
     async def _approve(self, request: OperatorRequest) -> None:
+        emitted: list[JournaledEntry] = []
+
         def write(tx: Tx, _choice: None, hold: Hold | None) -> None:
+            emitted.clear()
             if not is_still_asked(tx, request):
                 return
             if hold is None or not hold.is_open or hold.owner is not HoldOwner.AUTO:
@@ -285,11 +251,13 @@ class Requests:
                 "why": request.reason,
                 "approved_notional": format_amount(notional),
             }
-            tx.append(Entry(EntryKind.APPROVED, hold.leg.account, hold.leg.symbol, hold.hold_id, None, body))
+            entry = Entry(EntryKind.APPROVED, hold.leg.account, hold.leg.symbol, hold.hold_id, None, body)
+            emitted.append(tx.append(entry))
             end_request(tx, request, RequestState.DONE, f"closes up to {format_amount(notional)} are approved")
 
         hold_id = request.hold_id or HoldId("")
         await self._context.transact(read=lambda reads: reads.hold(hold_id), decide=lambda _: None, write=write)
+        self._context.emit(emitted)
 
     async def _hold(self, request: OperatorRequest) -> None:
         if request.symbol is None:

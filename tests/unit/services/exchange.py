@@ -56,6 +56,11 @@ class Exchange:
     """The private stream."""
     stream_is_silent: bool = False
     reads_fail: bool = False
+    book_fails: bool = False
+    """The order book alone does not answer."""
+    book_reads: int = 0
+    before_book: Callable[[], Awaitable[None]] | None = None
+    """Run once, while the order book is being read."""
     lookups: int = 0
     before_view: Callable[[], Awaitable[None]] | None = None
     """Run once, while a position is being read."""
@@ -191,6 +196,12 @@ class Exchange:
         return next((b.report for b in self.orders.values() if b.report.order_id == order_id), None)
 
     async def open_orders(self, symbol: Symbol | None) -> tuple[OrderReport, ...]:
+        self.book_reads += 1
+        meanwhile, self.before_book = self.before_book, None
+        if meanwhile is not None:
+            await meanwhile()
+        if self.book_fails:
+            raise VenueUnavailable("the story wants it so")
         return tuple(b.report for b in self.orders.values() if not b.report.status.is_final)
 
     def _answer(self) -> None:

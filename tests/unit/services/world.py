@@ -222,6 +222,16 @@ def entry_of(plan: Plan, entry_id: str = "1-0") -> PlanEntry:
 
 async def new_world(limits: Limits = LIMITS) -> World:
     """An account with its baseline, its leases taken, agreed and stamped at zero."""
+    world = await unseen_world(limits)
+    now_ms = world.clock.now_ms()
+    await world.write(lambda tx: tx.set_baseline(now_ms - 60_000, PositionMode.ONE_WAY))
+    for symbol in sorted(limits.symbols):
+        await world.agree(Leg(ACCOUNT, symbol, PositionSide.BOTH))
+    return world
+
+
+async def unseen_world(limits: Limits = LIMITS) -> World:
+    """An account that nobody has seen yet, its leases taken."""
     clock, log, metrics = VirtualClock(NOW), ListLog(), QuietMetrics()
     journal, wakes, rules = BusyJournal(open_inline_journal(clock)), Wakes(), Rules()
     rules.instruments = {symbol: replace(INSTRUMENT, symbol=symbol) for symbol in limits.symbols}
@@ -251,7 +261,7 @@ async def new_world(limits: Limits = LIMITS) -> World:
     reconciler = Reconciler(reconcile, venue, feed, picture, reconcile_publisher.plan_closes, PositionMode.ONE_WAY)
     feed.listen(reconciler)
     feed.listen(fills)
-    world = World(
+    return World(
         clock=clock,
         journal=journal,
         venue=venue,
@@ -280,10 +290,6 @@ async def new_world(limits: Limits = LIMITS) -> World:
         requests=Requests(reconcile, venue, picture, bus, PositionMode.ONE_WAY),
         alerting=Alerting(reconcile, person),
     )
-    await world.write(lambda tx: tx.set_baseline(clock.now_ms() - 60_000, PositionMode.ONE_WAY))
-    for symbol in sorted(limits.symbols):
-        await world.agree(Leg(ACCOUNT, symbol, PositionSide.BOTH))
-    return world
 
 
 @asynccontextmanager
