@@ -306,6 +306,9 @@ def test_entries_are_found_by_hold_plan_kind_and_sequence(place: Place) -> None:
         counts = await get(journal, lambda reads: [reads.count_entries(kind) for kind in EntryKind])
         assert sum(counts) == 4
         assert await get(journal, lambda reads: reads.count_entries(EntryKind.DRIFT)) == 1
+        newest = await get(journal, lambda reads: [reads.newest_entry(kind) for kind in EntryKind])
+        assert {each.seq for each in newest if each is not None} <= {1, 2, 3, 4}
+        assert sum(each is not None for each in newest) == sum(count > 0 for count in counts)
 
     place.run(body)
 
