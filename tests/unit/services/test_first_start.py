@@ -14,11 +14,11 @@ from holdfast.domain.names import ClientOrderId, Symbol
 from holdfast.domain.operator import RequestKind, RequestState
 from holdfast.domain.order import VenueOrderStatus
 from holdfast.domain.sides import Leg, PositionSide, Side
+from holdfast.lab.torture.loop import pass_ms, play
 from holdfast.services.reconcile import LEGS_PER_STEP
 from tests.unit.decide.samples import ACCOUNT, INSTRUMENT, LEG, LIMITS, ZERO, D
 from tests.unit.services.exchange import PRICE
 from tests.unit.services.test_healing import everything
-from tests.unit.services.virtual import pass_ms, play
 from tests.unit.services.world import running, unseen_world
 
 if TYPE_CHECKING:
