@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from holdfast.domain.amounts import ZERO
 from holdfast.domain.errors import Unclassified
 from holdfast.domain.ledger import LedgerState
-from holdfast.domain.sides import TradingState
+from holdfast.domain.sides import Leg, PositionSide, TradingState
 from holdfast.journal import statements as sql
 from holdfast.journal.chain import entry_of, genesis_hash
 from holdfast.journal.rows import account_of, hold_of, leg_of
@@ -27,7 +27,6 @@ if TYPE_CHECKING:
     from holdfast.domain.operator import Alert, OperatorRequest
     from holdfast.domain.order import Order
     from holdfast.domain.plan import PlanResult
-    from holdfast.domain.sides import Leg
     from holdfast.journal.backend import Session
 
 
@@ -86,6 +85,14 @@ class SqlReads:
     def legs(self) -> tuple[LedgerState, ...]:
         """Every leg that has a row, in `Leg.sort_key` order."""
         return tuple(leg_of(row) for row in self._session.all(sql.LEGS, (self._account,)))
+
+    def restless_legs(self) -> tuple[Leg, ...]:
+        """Legs of which something is going on by the journal alone."""
+        found: dict[Leg, None] = {}
+        for statement in (sql.LEGS_NOT_AGREED, sql.LEGS_HELD, sql.LEGS_WITH_ORDERS):
+            for symbol, side in self._session.all(statement, (self._account,)):
+                found[Leg(self._account, symbol, PositionSide(side))] = None
+        return tuple(found)
 
     def open_holds(self, symbol: Symbol | None) -> tuple[Hold, ...]:
         """Open holds of a symbol (any leg), or of the account."""

@@ -27,6 +27,9 @@ LEASE_PUT = upsert("lease", (*_LEASE_KEY, "owner", "number", "expires_ms", "ttl_
 # --- ledger
 LEG = select(LEG_COLUMNS, "leg", _LEG)
 LEGS = select(LEG_COLUMNS, "leg", f"{_ACCOUNT} ORDER BY symbol, position_side")
+LEGS_NOT_AGREED = select(
+    ("symbol", "position_side"), "leg", f"{_ACCOUNT} AND (agreed_version IS NULL OR agreed_version <> version)"
+)
 LEG_PUT = upsert("leg", LEG_COLUMNS, LEG_KEY, keep=("amt", "version"))
 LEG_MOVED = upsert("leg", LEG_COLUMNS, LEG_KEY, keep=tuple(n for n in LEG_COLUMNS if n not in ("amt", "version")))
 MOVE_COLUMNS = (*LEG_KEY, "version", "delta", "amt_after", "cause", "reference", "at_ms")
@@ -41,6 +44,7 @@ MOVES = select(
 _OPEN = "released_ms IS NULL"
 HOLD = select(HOLD_COLUMNS, "hold", f"{_ACCOUNT} AND hold_id = ?")
 HOLDS_OPEN = select(HOLD_COLUMNS, "hold", f"{_ACCOUNT} AND {_OPEN} ORDER BY symbol, position_side, owner")
+LEGS_HELD = select(("symbol", "position_side"), "hold", f"{_ACCOUNT} AND {_OPEN}")
 HOLDS_OPEN_OF_SYMBOL = select(HOLD_COLUMNS, "hold", f"{_SYMBOL} AND {_OPEN} ORDER BY position_side, owner")
 HOLDS_OF_LEG = select(HOLD_COLUMNS, "hold", f"{_LEG} ORDER BY opened_ms DESC, hold_id DESC LIMIT ?")
 HOLD_PUT = upsert("hold", HOLD_COLUMNS, ("account", "hold_id"))
@@ -54,6 +58,7 @@ ORDER_PROGRESS = select(("state", "executed_qty", "booked_qty"), "orders", _ORDE
 ORDER_BY_NUMBER = select(ORDER_COLUMNS, "orders", f"{_SYMBOL} AND venue_order_id = ?")
 ORDERS_OF_HOLD = select(ORDER_COLUMNS, "orders", f"{_ACCOUNT} AND hold_id = ? {_BY_AGE}")
 ORDERS_LIVE = select(ORDER_COLUMNS, "orders", f"{_ACCOUNT} AND {_LIVE} {_BY_AGE}")
+LEGS_WITH_ORDERS = select(("symbol", "position_side"), "orders", f"{_ACCOUNT} AND {_LIVE}")
 ORDERS_LIVE_OF_SYMBOL = select(ORDER_COLUMNS, "orders", f"{_SYMBOL} AND {_LIVE} {_BY_AGE}")
 ORDER_PUT = (
     upsert("orders", ORDER_COLUMNS_WRITTEN, ("account", "client_order_id"), keep=("booked_qty",))

@@ -90,6 +90,10 @@ class Reads(Protocol):
         """Every leg that has a row, in `Leg.sort_key` order."""
         ...
 
+    def restless_legs(self) -> tuple[Leg, ...]:
+        """Legs whose ledger moved since its agreement, or that have an open hold or an own order not settled."""
+        ...
+
     def open_holds(self, symbol: Symbol | None) -> tuple[Hold, ...]:
         """Open holds of a symbol (any leg), or of the whole account."""
         ...

@@ -5,6 +5,8 @@
     picture     what the venue showed, merged; memory only
     feed        stream and complete views -> picture; fills to whoever waits for them
     reconcile   P3.4: evaluate legs, place and release holds, repair, plan closes, renew the stamp
+      agenda    which legs next: urgent ones first, quiet ones never
+      quiet     which legs are not quiet though nobody knocked
       looks       second look and trades for one symbol, as evidence
       moves       one decided move -> its transaction's writes
     intake      plans from the bus -> one lane a symbol; closes overtake

@@ -29,7 +29,8 @@ if TYPE_CHECKING:
 class Errand(Enum):
     """What the reconciler may be asked for besides looking at a leg."""
 
-    EVERY_LEG = "every_leg"
+    LOOK_AROUND = "look_around"
+    """Judge every leg that is not quiet."""
     STAMP = "stamp"
     VOID_STAMP = "void_stamp"
 

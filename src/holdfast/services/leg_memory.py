@@ -38,7 +38,6 @@ class LegMemory:
     looks: int = 0
     looking: asyncio.Task[None] | None = None
     looked_ns: int = 0
-    timer: asyncio.TimerHandle | None = None
     drift_ns: int | None = None
     """CLOCK_MONOTONIC when the drift that now stands was first evaluated."""
 

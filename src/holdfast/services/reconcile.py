@@ -1,9 +1,10 @@
 """P3.4: compare, hold, repair, close, release; renew the stamp that lets anybody trade.
 
-One task evaluates: it takes every leg that was knocked, judges all of them in ONE transaction (facts read there,
+One task evaluates: it takes the legs that the agenda says are next, judges them in ONE transaction (facts read there,
 decided by `decide.reconcile` and `decide.episode`, written by `moves`), and only then acts: looks are taken in
 tasks of their own, at most one a symbol, planned closes are put on the bus, apply is woken. The stamp is written in
-the same transaction, after the legs that were knocked before the proof: a stamp never overtakes a drift.
+such a transaction, after the legs that were on the agenda before the proof: a stamp never overtakes a drift. A quiet
+leg is not on the agenda (`quiet`): passes cost what is going on, not how many legs there are.
 
 Memory kept here is only what a restart may lose: the picture, looks, and since when a leg settles.
 """
@@ -18,8 +19,10 @@ from holdfast.decide.episode import MoveKind, next_move
 from holdfast.decide.reconcile import Status, Verdict, judge
 from holdfast.domain.entry import Entry, EntryKind
 from holdfast.domain.errors import JournalBusy, VenueUnavailable
-from holdfast.domain.sides import Leg, PositionMode, PositionSide
+from holdfast.domain.hold import StepKind
+from holdfast.domain.sides import Leg
 from holdfast.ports.telemetry import Stage, about_close
+from holdfast.services.agenda import Agenda
 from holdfast.services.context import Errand
 from holdfast.services.first_start import FirstStart
 from holdfast.services.halting import halt_account
@@ -27,13 +30,16 @@ from holdfast.services.holding import Written
 from holdfast.services.leg_memory import LegMemory, LegStep, Shown, read_leg
 from holdfast.services.looks import Look, take_look
 from holdfast.services.moves import Judged, write_move
+from holdfast.services.quiet import Quiet
 
 if TYPE_CHECKING:
     from collections.abc import Callable
     from decimal import Decimal
 
+    from holdfast.decide.episode import Move
     from holdfast.domain.close import Close
     from holdfast.domain.order import OrderReport
+    from holdfast.domain.sides import PositionMode
     from holdfast.domain.trade import Trade
     from holdfast.ports.journal import AccountState, Reads, Tx
     from holdfast.ports.venue import VenueReader
@@ -41,10 +47,8 @@ if TYPE_CHECKING:
     from holdfast.services.feed import Feed
     from holdfast.services.picture import Picture
 
-IDLE_MS = 1_000
-"""The evaluator looks around at least this often, knocked or not."""
-LEGS_PER_STEP = 64
-"""Legs judged in one transaction."""
+AROUND_MS = 1_000
+"""Legs that are not quiet are looked for at least this often, whatever the views do."""
 LOOKS_MAX = 16
 """Looks under way at once: each is two requests, and hundreds of legs may want one together."""
 LOOK_WAITS_MS = (0, 20, 50, 100, 200, 500, 1_000)
@@ -85,6 +89,11 @@ class Reconciler:
     mode: PositionMode
     _memory: dict[Leg, LegMemory] = field(default_factory=dict)
     _looks_free: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(LOOKS_MAX))
+    _agenda: Agenda = field(default_factory=Agenda)
+    _quiet: Quiet = field(init=False)
+    _around_ns: int = 0
+    _proof: tuple[int, int] | None = None
+    """What the next stamp says, and the mark of the agenda that must be past before it is written."""
     _stamped_ms: int | None = None
     _first: FirstStart = field(init=False)
     _broken: BaseException | None = None
@@ -92,6 +101,7 @@ class Reconciler:
 
     def __post_init__(self) -> None:
         self._first = FirstStart(self.context, self.reader, self.picture, self.mode)
+        self._quiet = Quiet(self.context, self.picture, self.mode)
 
     # --- what the feed tells (FeedListener) -------------------------------------------------------------
 
@@ -111,8 +121,8 @@ class Reconciler:
         self.context.wakes.legs.knock(Errand.STAMP)
 
     def on_view(self) -> None:
-        """Look at every leg."""
-        self.context.wakes.legs.knock(Errand.EVERY_LEG)
+        """Look around."""
+        self.context.wakes.legs.knock(Errand.LOOK_AROUND)
 
     def on_mode(self) -> None:
         """Read everything anew; a changed mode is noticed when the mode is read."""
@@ -124,40 +134,65 @@ class Reconciler:
         """Evaluate until cancelled."""
         try:
             while True:
-                keys = await self.context.wakes.legs.take(IDLE_MS)
+                for_errands = self._sort(await self._take_knocks())
                 if self._broken is not None:
                     raise self._broken
-                errands = {key for key in keys if isinstance(key, Errand)}
-                legs = dict.fromkeys(key for key in keys if isinstance(key, Leg))
                 try:
-                    if not keys or Errand.EVERY_LEG in errands:
-                        legs.update(dict.fromkeys(await self._every_leg()))
-                    await self._void_stamp(errands)
-                    await self._evaluate(tuple(legs), stamp=Errand.STAMP in errands)
+                    await self._pass(for_errands)
                 except JournalBusy as error:
                     self.context.log.warning("journal_busy", account=self.context.account, detail=str(error))
-                    again: tuple[Leg | Errand, ...] = (*legs, *errands)
-                    for key in again:  # all together: a stamp must not overtake a drift that could not be judged
-                        self.context.wakes.legs.knock(key)
+                    self._agenda.put_back()
+                    for errand in for_errands:
+                        self.context.wakes.legs.knock(errand)
                     await asyncio.sleep(LOOK_WAITS_MS[2] / 1000)
         finally:
             self._cancel_all()
 
-    async def _every_leg(self) -> tuple[Leg, ...]:
-        """The UNION of what the exchange, the ledger and the allowlist name."""
-        account = self.context.account
-        states = await self.context.journal.query(account, lambda reads: reads.legs())
-        legs = dict.fromkeys(self.picture.known_legs())
-        legs.update(dict.fromkeys(state.leg for state in states))
-        sides = (PositionSide.BOTH,) if self.mode is PositionMode.ONE_WAY else (PositionSide.LONG, PositionSide.SHORT)
-        for symbol in sorted(self.context.limits.symbols):
-            legs.update(dict.fromkeys(Leg(account, symbol, side) for side in sides))
-        return tuple(sorted(legs, key=Leg.sort_key))
+    async def _take_knocks(self) -> tuple[Leg | Errand, ...]:
+        """Wait for knocks, the next appointment, or the next look around."""
+        now_ns = self.context.clock.monotonic_ns()
+        wait_ns = self._agenda.wait_ns(now_ns)
+        around_ns = self._around_ns + AROUND_MS * 1_000_000 - now_ns
+        if wait_ns == 0 and not self._quiet.is_waiting:
+            return self.context.wakes.legs.take_now()
+        soonest_ns = min(around_ns, wait_ns) if wait_ns else around_ns
+        return await self.context.wakes.legs.take(max(soonest_ns // 1_000_000 + 1, 1))
+
+    def _sort(self, keys: tuple[Leg | Errand, ...]) -> set[Errand]:
+        """Put the legs on the agenda; what else was asked for."""
+        self._agenda.urge(key for key in keys if isinstance(key, Leg))
+        return {key for key in keys if isinstance(key, Errand)}
+
+    async def _pass(self, errands: set[Errand]) -> None:
+        """Run the errands, judge one step's legs, and stamp once all is judged that came before the proof."""
+        await self._void_stamp(errands)
+        now_ns = self.context.clock.monotonic_ns()
+        if Errand.LOOK_AROUND in errands or now_ns - self._around_ns >= AROUND_MS * 1_000_000:
+            self._agenda.queue(await self._quiet.not_quiet())
+            self._around_ns = now_ns
+        proof_ms = self.feed.proof_ms
+        if self._proof is None and proof_ms is not None and proof_ms != self._stamped_ms:
+            self._proof = (proof_ms, self._agenda.mark())
+        is_first = await self._first.is_due()
+        if is_first:
+            # All that any view named in one step, with the baseline: none of it may be judged by the baseline without
+            # having been held.
+            self._agenda.urge(self.picture.known_legs())
+            legs = self._agenda.take_urgent()
+        else:
+            legs = () if self._quiet.is_waiting else self._agenda.take(now_ns)
+        proof = self._proof
+        may_stamp = proof is not None and proof_ms is not None and self._agenda.is_past(proof[1])
+        if legs or may_stamp or is_first:
+            await self._step(legs, proof[0] if proof is not None and may_stamp else None, is_first=is_first)
+        self._agenda.done()
+        if may_stamp:
+            self._proof = None
 
     async def _void_stamp(self, errands: set[Errand]) -> None:
         if Errand.VOID_STAMP not in errands or self.feed.proof_ms is not None:
             return
-        self._stamped_ms = None
+        self._stamped_ms = self._proof = None
 
         def write(tx: Tx, _choice: None, state: AccountState) -> None:
             if state.stamp_ms is not None:
@@ -165,19 +200,6 @@ class Reconciler:
                 tx.append(Entry(EntryKind.STAMP_VOIDED, self.context.account))
 
         await self.context.transact(read=lambda reads: reads.account(), decide=lambda _: None, write=write)
-
-    async def _evaluate(self, legs: tuple[Leg, ...], *, stamp: bool) -> None:
-        if await self._first.is_due():
-            # All legs in one step, with the baseline: none of them may be judged by it without having been held.
-            legs = tuple(dict.fromkeys((*legs, *await self._every_leg())))
-            await self._step(legs, self.feed.proof_ms, is_first=True)
-            return
-        for start in range(0, max(len(legs), 1), LEGS_PER_STEP):
-            chunk = legs[start : start + LEGS_PER_STEP]
-            is_last = start + LEGS_PER_STEP >= len(legs)
-            proof = self.feed.proof_ms if is_last and (stamp or self._stamped_ms is None) else None
-            if chunk or proof is not None:
-                await self._step(chunk, proof)
 
     async def _step(self, legs: tuple[Leg, ...], proof_ms: int | None, *, is_first: bool = False) -> None:
         context = self.context
@@ -213,6 +235,7 @@ class Reconciler:
             self._stamped_ms = proof_ms
         context.emit(out.entries)
         for judged in decided:
+            self._quiet.note(judged)
             self._after(judged, started_ns)
         self._announce(out, decided)
 
@@ -261,10 +284,15 @@ class Reconciler:
                 # would be repaired for ever.
                 memory.evidence = None
             self.context.wakes.legs.knock(leg)
-        if move.wait_until_ms is not None:
-            self._look_again_in(leg, max(move.wait_until_ms - facts.leg.now_ms, 0) + 1)
+        self._appoint(leg, move, facts.leg.now_ms)
         if verdict.drift is not None:
             self.context.metrics.drift(self.context.account, leg.symbol, verdict.drift)
+
+    def _appoint(self, leg: Leg, move: Move, now_ms: int) -> None:
+        if move.wait_until_ms is not None:
+            self._look_again_in(leg, max(move.wait_until_ms - now_ms, 0) + 1)
+        if move.step is not None and move.step.kind is not StepKind.OPERATOR and move.step.due_ms >= now_ms:
+            self._look_again_in(leg, move.step.due_ms - now_ms + 1)  # overdue, it becomes a person's
 
     def _remember(self, memory: LegMemory, verdict: Verdict, now_ms: int, started_ns: int) -> None:
         if verdict.status is Status.SETTLING:
@@ -326,11 +354,7 @@ class Reconciler:
         self.context.wakes.legs.knock(leg)
 
     def _look_again_in(self, leg: Leg, wait_ms: int) -> None:
-        memory = self._memory.setdefault(leg, LegMemory())
-        if memory.timer is not None:
-            memory.timer.cancel()
-        loop = asyncio.get_running_loop()
-        memory.timer = loop.call_later(wait_ms / 1000, self.context.wakes.legs.knock, leg)
+        self._agenda.appoint(leg, self.context.clock.monotonic_ns() + wait_ms * 1_000_000)
 
     def _announce(self, out: Written, decided: tuple[Judged, ...]) -> None:
         for judged in decided:
@@ -369,5 +393,3 @@ class Reconciler:
         for memory in self._memory.values():
             if memory.looking is not None:
                 memory.looking.cancel()
-            if memory.timer is not None:
-                memory.timer.cancel()

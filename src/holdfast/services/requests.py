@@ -106,7 +106,7 @@ class Requests:
         except JournalBusy as error:
             self._context.log.warning("request_waits", request=request.request_id, detail=str(error))
             return
-        self._context.wakes.legs.knock(Errand.EVERY_LEG)
+        self._context.wakes.legs.knock(Errand.LOOK_AROUND)
         if request.symbol is not None:
             self._context.hold_changed(request.symbol)
 

@@ -35,6 +35,8 @@ class QuietMetrics:
         self.executed = 0
         self.unknown = 0
         self.without_next_step = 0
+        self.judged: list[Symbol] = []
+        """Of every leg that was judged by a view, in order."""
 
     def closes_before(self, count: int) -> None: ...
     def close_planned(self) -> None: ...
@@ -51,7 +53,9 @@ class QuietMetrics:
     def holds(self, account: AccountId, open_by_reason: Mapping[HoldReason, int], without_next_step: int) -> None:
         self.without_next_step = without_next_step
 
-    def drift(self, account: AccountId, symbol: Symbol, amt: Decimal) -> None: ...
+    def drift(self, account: AccountId, symbol: Symbol, amt: Decimal) -> None:
+        self.judged.append(symbol)
+
     def stamp_age(self, account: AccountId, age_ms: int | None) -> None: ...
     def orders_unknown(self, account: AccountId, count: int) -> None:
         self.unknown = count
@@ -104,6 +108,8 @@ class BusyJournal:
         """So many queries to come are busy."""
         self.before_step: Callable[[], Awaitable[None]] | None = None
         """Run once before the next transaction begins: what others do meanwhile."""
+        self.steps = 0
+        """Transactions so far."""
 
     async def transact(
         self,
@@ -120,6 +126,7 @@ class BusyJournal:
             await meanwhile()
         if self.busy_steps and self.busy_steps.popleft():
             raise JournalBusy("the story wants it so")
+        self.steps += 1
         choice = await self.inner.transact(account, fence, read=read, decide=decide, write=write)
         await asyncio.sleep(0)
         return choice

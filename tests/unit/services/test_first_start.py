@@ -15,7 +15,7 @@ from holdfast.domain.operator import RequestKind, RequestState
 from holdfast.domain.order import VenueOrderStatus
 from holdfast.domain.sides import Leg, PositionSide, Side
 from holdfast.lab.torture.loop import pass_ms, play
-from holdfast.services.reconcile import LEGS_PER_STEP
+from holdfast.services.agenda import URGENT_MAX
 from tests.unit.decide.samples import ACCOUNT, INSTRUMENT, LEG, LIMITS, ZERO, D
 from tests.unit.services.exchange import PRICE
 from tests.unit.services.test_healing import everything
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from holdfast.domain.entry import JsonValue
     from tests.unit.services.world import World
 
-MANY = tuple(Leg(ACCOUNT, Symbol(f"SYM{n:03d}USDT"), PositionSide.BOTH) for n in range(2 * LEGS_PER_STEP + 7))
+MANY = tuple(Leg(ACCOUNT, Symbol(f"SYM{n:03d}USDT"), PositionSide.BOTH) for n in range(2 * URGENT_MAX + 7))
 
 
 def stand(world: World, leg: Leg, amount: str) -> None:
