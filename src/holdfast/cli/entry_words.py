@@ -107,7 +107,9 @@ def seen(said: Said) -> str:
     elif ledger:
         parts.append(f"the exchange could not be seen, the ledger held {ledger}")
     if second.text("amt"):
-        parts.append(f"a second, independent look over REST showed {second.text('amt')}")
+        as_of = second.ms("as_of_ms")
+        when = f" (true at {time_text(as_of)} or later)" if as_of else ""
+        parts.append(f"a second, independent look over REST showed {second.text('amt')}{when}")
     if evidence.text("complete"):
         parts.append(_evidence(evidence))
     return "; ".join(parts)

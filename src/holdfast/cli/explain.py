@@ -13,7 +13,7 @@ __all__ = ["explain"]
 
 
 def explain(
-    subject: Annotated[str, typer.Argument(help="SYMBOL (its last hold), HOLD_ID or PLAN_ID.")],
+    subject: Annotated[str, typer.Argument(help="SYMBOL or SYMBOL:LONG (its last hold), HOLD_ID, PLAN_ID, an order.")],
     *,
     as_json: AsJson = False,
     account: AccountName = "",

@@ -13,7 +13,9 @@ from holdfast.cli.printing import (
     time_text,
 )
 from holdfast.cli.standing import Freshness
+from holdfast.domain.hold import StepKind
 from holdfast.domain.sides import TradingState
+from holdfast.domain.way_out import RUNBOOKS, WAYS_OUT, commands_for
 
 if TYPE_CHECKING:
     from holdfast.cli.standing import LegStanding, Standing
@@ -102,7 +104,8 @@ def _next_step(holds: tuple[Hold, ...], now_ms: int) -> str:
     if not holds:
         return "-"
     step = holds[0].next_step
-    return f"{step.kind.value}: {step.text} ({due_text(step.due_ms, now_ms)})"
+    text = f"{step.kind.value}: {step.text} ({due_text(step.due_ms, now_ms)})"
+    return f"{text}; type: {commands_for(holds[0])[0]}" if step.kind is StepKind.OPERATOR else text
 
 
 def due_text(due_ms: int, now_ms: int) -> str:
@@ -167,4 +170,6 @@ def _hold_json(hold: Hold) -> JsonValue:
         "close_attempts": hold.close_attempts,
         "next_step": {"kind": hold.next_step.kind.value, "due_ms": hold.next_step.due_ms, "text": hold.next_step.text},
         "detail": hold.detail,
+        "commands": [*commands_for(hold)],
+        "runbook": f"{RUNBOOKS}/{WAYS_OUT[hold.reason].page}",
     }

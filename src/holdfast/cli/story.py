@@ -1,8 +1,8 @@
 """Which entries belong to an episode, in order, and when each was, counted from the first sign.
 
-    asked for a hold, or a symbol (its newest hold)   every entry of the hold, and whatever else happened on the symbol
+    asked for a hold, a leg or symbol (newest hold)   every entry of the hold, and whatever else happened on the symbol
                                                       or to the account from the first to the last of them
-    asked for a plan                                  every entry of the plan
+    asked for a plan, or an order of ours             every entry of the plan
 
 The first sign is the moment at which what caused the first entry was read (our clock), if the entry says so, else the
 entry's own time. Bound: `WINDOW_ENTRIES_MAX` entries are looked through.
@@ -15,7 +15,8 @@ from typing import TYPE_CHECKING
 
 from holdfast.cli.entry_words import Said, words_after
 from holdfast.domain.entry import EntryKind
-from holdfast.domain.names import HoldId, PlanId, Symbol, is_symbol
+from holdfast.domain.hold import HoldReason
+from holdfast.domain.names import ClientOrderId, HoldId, PlanId, Symbol, is_symbol
 from holdfast.domain.sides import Leg, PositionSide
 
 if TYPE_CHECKING:
@@ -29,6 +30,7 @@ if TYPE_CHECKING:
 WINDOW_ENTRIES_MAX = 2_000
 SIGN_AGE_MS_MAX = 60_000
 """A view that was read longer before the entry is no first sign of it."""
+_HEDGE_SIDES = frozenset({PositionSide.LONG.value, PositionSide.SHORT.value})
 _ACCOUNT_WIDE = frozenset({EntryKind.HALTED, EntryKind.RESUMED, EntryKind.STAMP_VOIDED, EntryKind.ALERT_ACKED})
 
 
@@ -58,17 +60,23 @@ class Story:
 
 
 def find_story(reads: Reads, account: AccountId, subject: str) -> Story | None:
-    """Find what `subject` names: a hold's id, a plan's id, a symbol; None if the journal knows nothing of it."""
+    """Find what `subject` names: a hold, a plan, an order of ours, a leg or symbol; None if nothing."""
     hold = reads.hold(HoldId(subject))
-    if hold is None and is_symbol(subject.upper()):
-        hold = _newest_hold(reads, account, Symbol(subject.upper()))
+    if hold is None:
+        hold = _newest_hold(reads, account, subject.upper())
     if hold is not None:
         return _of_hold(reads, hold)
-    return _of_plan(reads, PlanId(subject))
+    order = reads.order(ClientOrderId(subject))
+    return _of_plan(reads, order.plan_id if order is not None else PlanId(subject))
 
 
-def _newest_hold(reads: Reads, account: AccountId, symbol: Symbol) -> Hold | None:
-    found = [hold for side in PositionSide for hold in reads.holds_of(Leg(account, symbol, side), 1)]
+def _newest_hold(reads: Reads, account: AccountId, name: str) -> Hold | None:
+    """The newest hold of `SYMBOL` (of any of its legs), `SYMBOL:LONG` or `SYMBOL:SHORT`; an open one first."""
+    symbol, colon, side = name.partition(":")
+    if not is_symbol(symbol) or (colon and side not in _HEDGE_SIDES):
+        return None
+    sides = (PositionSide(side),) if colon else tuple(PositionSide)
+    found = [hold for each in sides for hold in reads.holds_of(Leg(account, Symbol(symbol), each), 1)]
     return max(found, key=lambda hold: (hold.is_open, hold.opened_ms), default=None)
 
 
@@ -80,6 +88,9 @@ def _of_hold(reads: Reads, hold: Hold) -> Story:
         for each in reads.entries_after(own[0].seq - 1, WINDOW_ENTRIES_MAX):
             if each.seq <= newest and _belongs(each, hold):
                 entries[each.seq] = each
+    baseline = reads.newest_entry(EntryKind.BASELINE)
+    if hold.reason is HoldReason.UNLEDGERED and baseline is not None:
+        entries.setdefault(baseline.seq, baseline)  # what was found is where such a hold begins
     state = "stands" if hold.is_open else "ended"
     return _told(
         Story(

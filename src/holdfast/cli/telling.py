@@ -6,6 +6,7 @@ import shutil
 import sys
 import textwrap
 from functools import partial
+from itertools import groupby
 from typing import TYPE_CHECKING
 
 from holdfast.cli.exit_status import DONE
@@ -13,18 +14,24 @@ from holdfast.cli.journal_access import open_desk
 from holdfast.cli.printing import amount_json, amount_text, duration_text, print_json, print_line, time_text
 from holdfast.cli.standing_shown import due_text
 from holdfast.cli.story import Story, find_story
+from holdfast.domain.entry import EntryKind
 from holdfast.domain.errors import CannotStart
 from holdfast.domain.hold import HoldOwner, StepKind
 from holdfast.domain.reasons import REASON_TEXT
+from holdfast.domain.way_out import commands_for, way_out_text
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
     from pathlib import Path
 
+    from holdfast.cli.story import Line
     from holdfast.domain.entry import JsonValue
     from holdfast.domain.hold import Hold
     from holdfast.domain.plan import PlanResult
 
 SUBJECT_CHARS_MAX = 128
+REFUSALS_TOLD = 3
+"""So many refused plans in a row are told one by one."""
 TIME_CHARS = 12
 """Width of the column with the milliseconds since the first sign."""
 _REASONS = {reason.value: text for reason, text in REASON_TEXT.items()}
@@ -42,17 +49,32 @@ async def explain(subject: str, account: str, settings: Path, *, as_json: bool) 
                     print_line(tell(story))
                 return DONE
     raise CannotStart(
-        f"the journal tells nothing of {subject[:SUBJECT_CHARS_MAX]!r}: it is no hold, no plan, and no symbol that was "
-        "ever held (`holdfast status` and `holdfast audit show` list what there is)"
+        f"the journal tells nothing of {subject[:SUBJECT_CHARS_MAX]!r}: it is no hold, plan or order of ours, and no "
+        "symbol or leg that was ever held (`holdfast status` and `holdfast audit show` list what there is)"
     )
 
 
 def tell(story: Story) -> str:
     """The whole story as text."""
     parts = [story.title, f"first sign {time_text(story.first_sign_ms)}"]
-    parts += [_wrapped(f"+{line.since_ms} ms", line.text) for line in story.lines]
+    for run in _runs(story.lines):
+        parts += [_wrapped(f"+{line.since_ms} ms", line.text) for line in run[:REFUSALS_TOLD]]
+        if len(run) > REFUSALS_TOLD:
+            last = run[-1]
+            parts.append(
+                _wrapped(f"+{last.since_ms} ms", f"{len(run) - REFUSALS_TOLD} more plans were refused by then.")
+            )
     parts += [_wrapped("next", text) for text in what_comes_next(story)]
     return "\n".join(parts)
+
+
+def _runs(lines: tuple[Line, ...]) -> Iterator[list[Line]]:
+    """Refused plans in a row together, everything else by itself: a strategy may try thousands of times."""
+    for is_refusal, run in groupby(lines, lambda line: line.entry.entry.kind is EntryKind.PLAN_REFUSED):
+        if is_refusal:
+            yield list(run)
+        else:
+            yield from ([line] for line in run)
 
 
 def _wrapped(label: str, text: str) -> str:
@@ -88,15 +110,8 @@ def _after_hold(story: Story, hold: Hold) -> list[str]:
         told = "was delivered" if story.alert.delivered_ms is not None else "has reached nobody yet"
         acked = f", acknowledged by {story.alert.acked_by}" if story.alert.acked_ms is not None else ""
         texts.append(f"alert {story.alert.alert_id} {told}{acked}.")
-    symbol = hold.leg.symbol
-    if hold.owner is HoldOwner.OPERATOR:
-        texts.append(f"a person ends it: holdfast release {symbol} --reason ...")
-    elif step.kind is StepKind.OPERATOR:
-        texts.append(
-            f"a person decides: holdfast close {symbol}, holdfast adopt {symbol}, holdfast approve {hold.hold_id}, or "
-            f"holdfast release {symbol} once nothing drifts (each with --reason); or put it right at the exchange: "
-            "agreement ends an ordinary hold by itself."
-        )
+    if hold.owner is HoldOwner.OPERATOR or step.kind is StepKind.OPERATOR:
+        texts.append(f"a person decides. {way_out_text(hold)}.")
     return texts
 
 
@@ -126,6 +141,8 @@ def _json(story: Story) -> JsonValue:
         "first_sign_ms": story.first_sign_ms,
         "hold_id": hold.hold_id if hold is not None else None,
         "hold_open": hold is not None and hold.is_open,
+        "reason": hold.reason.value if hold is not None else None,
+        "commands": [*commands_for(hold)] if hold is not None and hold.is_open else [],
         "exchange_amt": amount_json(story.ledger.seen_amt) if story.ledger is not None else None,
         "ledger_amt": amount_json(story.ledger.amt) if story.ledger is not None else None,
         "lines": lines,

@@ -15,6 +15,7 @@ Map of the package, from the smallest noun to the largest:
     view        what the venue says is held, and when that was true
     ledger      what we believe is held
     hold        a refusal to trade, with a reason, an owner and a next step
+    way_out     what a person types about a hold, by its reason
     close       a RECONCILE_CLOSE or OPERATOR_CLOSE as the journal keeps it
     entry       one line of the journal
 """

@@ -71,7 +71,15 @@ class Alerting:
                 tx.put_alert(replace(known, deliveries=tries, next_try_ms=now_ms + wait_ms))
 
         await self._context.transact(read=lambda reads: reads.alerts_unacked(), decide=lambda _: None, write=write)
-        self._context.log.info("alert", alert_id=alert.alert_id, delivered=taken, title=alert.title)
+        self._context.log.info(
+            "alert",
+            account=alert.account,
+            symbol=alert.symbol,
+            hold_id=alert.hold_id,
+            alert_id=alert.alert_id,
+            delivered=taken,
+            title=alert.title,
+        )
 
     async def _watch(self) -> None:
         context = self._context

@@ -59,6 +59,7 @@ def fill_entry(order: Order, booked: tuple[Trade, ...], kind: EntryKind) -> Entr
         plan_id=order.plan_id,
         body={
             "client_order_id": order.client_order_id,
+            "position_side": order.leg.position_side.value,
             "trades": [
                 {
                     "trade_id": trade.trade_id,

@@ -129,7 +129,8 @@ class Closer:
         try:
             view = await self._trader.symbol_view(close.leg.symbol)
         except VenueUnavailable as error:
-            self._context.log.warning("position_failed", symbol=close.leg.symbol, detail=str(error))
+            log = about_close(self._context.log, close.plan_id, close.hold_id)
+            log.warning("position_failed", symbol=close.leg.symbol, detail=str(error))
             return None
         return view.of(close.leg)
 

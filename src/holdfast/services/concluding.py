@@ -131,6 +131,7 @@ def outcome_entry(order: Order, was: OrderState, why: str) -> Entry:
         plan_id=order.plan_id,
         body={
             "client_order_id": order.client_order_id,
+            "position_side": order.leg.position_side.value,
             "was": was.value,
             "state": order.state.value,
             "executed_qty": format_amount(order.executed_qty),

@@ -24,6 +24,7 @@ from holdfast.ports.telemetry import Stage
 from holdfast.services.sending import Again, order_of
 
 if TYPE_CHECKING:
+    from holdfast.domain.hold import Hold
     from holdfast.domain.order import Order
     from holdfast.domain.plan import Plan, PlanEntry
     from holdfast.ports.journal import PlanRecord, Reads, Tx
@@ -175,6 +176,8 @@ class Executor:
             "detail": refusal.detail,
             "side": plan.side.value,
             "qty": format_amount(plan.qty),
+            "position_side": plan.position_side.value if plan.position_side is not None else "",
+            "hold_id": _met(refusal, facts.permit.holds),
         }
         tx.append(Entry(EntryKind.PLAN_REFUSED, self._context.account, plan.symbol, None, plan.plan_id, {**body}))
         return result
@@ -201,6 +204,15 @@ class Executor:
             self._publisher.await_outcome(entry.plan_id, entry.entry_id)
         else:
             self._publisher.publish(result, entry.entry_id)
+
+
+def _met(refusal: Refusal, holds: tuple[Hold, ...]) -> str:
+    """The hold that refused the plan; "" for any other reason.
+
+    It stands in the body and not in the entry's own column: a strategy may try thousands of times, and the reconciler
+    reads a hold's entries at every step.
+    """
+    return holds[0].hold_id if refusal.reason is Reason.HOLD_ACTIVE and holds else ""
 
 
 def intent_entry(order: Order, ledger_version: int, stamp_ms: int | None) -> Entry:

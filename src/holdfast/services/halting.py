@@ -15,6 +15,7 @@ from holdfast.domain.entry import Entry, EntryKind
 from holdfast.domain.names import is_our_client_order_id
 from holdfast.domain.operator import Alert
 from holdfast.domain.sides import TradingState
+from holdfast.domain.way_out import HALTED_COMMANDS, HALTED_PAGE, RUNBOOKS
 from holdfast.ports.bus import StateCopy
 
 if TYPE_CHECKING:
@@ -44,7 +45,7 @@ async def halt_account(journal: Journal, account: AccountId, log: Log, why: str)
                 hold_id=None,
                 symbol=None,
                 title=f"{account} is halted",
-                text=f"{why}. Look into it, then: holdfast resume --reason ...",
+                text=f"{why}. Type: {', then '.join(HALTED_COMMANDS)} ({RUNBOOKS}/{HALTED_PAGE})",
                 created_ms=now_ms,
                 delivered_ms=None,
                 acked_ms=None,

@@ -10,6 +10,7 @@ from holdfast.domain.entry import Entry, EntryKind, JournaledEntry, JsonValue
 from holdfast.domain.hold import Hold, HoldOwner, HoldReason, NextStep, StepKind
 from holdfast.domain.names import HoldId
 from holdfast.domain.operator import Alert
+from holdfast.domain.way_out import way_out_text
 
 if TYPE_CHECKING:
     from holdfast.domain.close import Close
@@ -71,7 +72,8 @@ def hold_entry(tx: Tx, hold: Hold, kind: EntryKind) -> JournaledEntry:
 
 
 def alert_person(tx: Tx, hold: Hold, text: str, out: Written) -> None:
-    """Journal an alert about a hold, unless one with this text stands unacknowledged."""
+    """Journal an alert about a hold, unless one with this text stands unacknowledged. It says what to type."""
+    text = f"{text}. {way_out_text(hold)}"
     last = tx.alert_of_hold(hold.hold_id)
     if last is not None and last.acked_ms is None and last.text == text:
         return

@@ -254,7 +254,15 @@ class Resolver:
         if report is None:
             return Lookup.NOT_THERE, None
         if not is_same_order(order, report):
-            self._context.log.error("order_differs", client_order_id=order.client_order_id, order_id=report.order_id)
+            self._context.log.error(
+                "order_differs",
+                account=order.leg.account,
+                symbol=order.leg.symbol,
+                client_order_id=order.client_order_id,
+                plan_id=order.plan_id,
+                hold_id=order.hold_id,
+                order_id=report.order_id,
+            )
             return Lookup.FAILED, None
         return Lookup.FOUND, report
 

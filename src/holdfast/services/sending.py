@@ -127,7 +127,15 @@ class Sender:
                 return await self._record(permit, outcome, entry_id, sent_before)
             except JournalBusy as error:
                 # The order left: whatever came of it, only the resolver may say so now.
-                self._context.log.warning("outcome_unrecorded", client_order_id=name, detail=str(error))
+                self._context.log.warning(
+                    "outcome_unrecorded",
+                    account=permit.leg.account,
+                    symbol=permit.leg.symbol,
+                    client_order_id=name,
+                    plan_id=permit.plan_id,
+                    hold_id=permit.hold_id,
+                    detail=str(error),
+                )
                 return Sent(None, Again.NO)
             finally:
                 self._fills.landed(name)

@@ -65,8 +65,9 @@ class AppriseAlerts:
 
     async def deliver(self, alert: Alert) -> bool:
         """Hand the alert to all channels at once; True as soon as one took it."""
+        hold = f", hold {alert.hold_id}" if alert.hold_id is not None else ""
         text = (
-            f"{alert.text}\n\nAccount {alert.account}, alert {alert.alert_id}. "
+            f"{alert.text}\n\nAccount {alert.account}{hold}, alert {alert.alert_id}. "
             f"Repeated until: holdfast alerts ack {alert.alert_id}"
         )
         tries = {asyncio.create_task(channel.send(alert.title, text)) for channel in self._channels}

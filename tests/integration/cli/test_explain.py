@@ -80,9 +80,49 @@ def test_an_open_hold_says_what_comes_next_and_what_a_person_can_do(home: House)
     told = home.ask("manual", "explain", symbol).out
     assert "A person is needed: RECONCILE_CLOSE is switched off in the settings" in told
     assert "Plan p-told (BUY 1) was refused: hold_active" in told
-    assert f"holdfast close {symbol}" in told
+    hold = home.leg("manual", symbol)["hold"]
+    assert f"holdfast approve {hold} --reason ..., or holdfast close {symbol}" in told
+    assert "docs/runbooks/drift.md" in told
     assert "has reached nobody yet" in told
+    for status in (home.ask("manual", "status"), home.ask("manual", "status", "--json")):
+        assert f"holdfast approve {hold}" in status.out
     assert "next  nothing: not executed: hold_active" in home.ask("manual", "explain", "p-told").out
+
+
+def test_an_order_tells_the_story_of_its_plan(home: House) -> None:
+    """The client id of an order of ours leads to its plan, executed or not."""
+    symbol = home.symbol()
+    words = ("plan", "submit", "--symbol", symbol, "--side", "BUY", "--qty", "1", "--json")
+    order = home.ask("auto", *words).json()["client_order_id"]
+    told = home.ask("auto", "explain", order)
+    assert told.status == 0
+    assert f"became order {order}: BUY 1 {symbol}" in told.out
+
+
+def test_plans_refused_over_and_over_are_told_once(home: House) -> None:
+    """The first few refusals under a hold are told, the rest is counted."""
+    symbol = home.symbol()
+    home.held("manual", symbol)
+    for number in range(6):
+        words = (
+            "plan",
+            "submit",
+            "--symbol",
+            symbol,
+            "--side",
+            "BUY",
+            "--qty",
+            "1",
+            "--id",
+            f"p-again-{symbol}-{number}",
+        )
+        assert home.ask("manual", *words).status == 1
+    told = home.ask("manual", "explain", symbol).out
+    assert told.count("was refused: hold_active") == 3
+    assert "3 more plans were refused by then." in told
+    entries = home.ask("manual", "explain", symbol, "--json").json()["lines"]
+    refused = [line["body"]["hold_id"] for line in entries if line["kind"] == "PLAN_REFUSED"]
+    assert refused == [home.leg("manual", symbol)["hold"]] * 6
 
 
 def test_what_a_person_did_belongs_to_the_story(home: House) -> None:

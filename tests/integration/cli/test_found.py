@@ -117,6 +117,21 @@ def test_hedge_legs_are_found_apart_and_named_apart(place: Place) -> None:
     (close,) = desk.exchange.orders("BTCUSDT")
     assert (close["side"], close["positionSide"]) == ("BUY", "SHORT")
     desk.until_open("BTCUSDT")
+    told = place.ask(HEDGE, "explain", "BTCUSDT:SHORT").out
+    pieces = (
+        "It showed BTCUSDT:LONG 0.3, BTCUSDT:SHORT -0.2, and no open order",
+        "Row 4 decided",
+        "A person is needed",
+        "ada asked to close BTCUSDT SHORT",
+        "OPERATOR_CLOSE",
+        "BUY 0.2 BTCUSDT",
+        "was released after",
+    )
+    places = [told.find(piece) for piece in pieces]
+    assert -1 not in places, told
+    assert places == sorted(places), told
+    assert "adopt" not in told.partition("next")[0].partition("A person is needed")[2].partition("Type:")[0]
+    assert found["BTCUSDT:LONG"]["hold"] not in told
 
 
 def test_nothing_is_traded_or_assumed_until_everything_is_adopted(place: Place) -> None:
