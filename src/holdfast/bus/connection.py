@@ -21,6 +21,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
+from collections.abc import Callable
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Protocol, cast
@@ -34,7 +35,7 @@ from redis.exceptions import RedisError, ResponseError
 from holdfast.domain.errors import BusUnavailable, CannotStart
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator
+    from collections.abc import Iterable, Iterator
 
 CALL_MS_MAX = 2_000
 """A server that needs longer than this for one round trip counts as gone."""
@@ -70,21 +71,37 @@ def all_checked(replies: Iterable[object]) -> None:
         checked(reply)
 
 
-class _Socket(Protocol):
+class Socket(Protocol):
     """The part of redis-py's Connection that is used here, with its types."""
 
     @property
-    def is_connected(self) -> bool: ...
+    def is_connected(self) -> bool:
+        """Tell whether it was connected and nobody saw it end."""
+        ...
 
-    async def connect(self) -> None: ...
+    async def connect(self) -> None:
+        """Connect."""
+        ...
 
-    async def disconnect(self, nowait: bool = ...) -> None: ...  # noqa: FBT001 - their signature
+    async def disconnect(self, nowait: bool = ...) -> None:  # noqa: FBT001 - their signature
+        """End the connection."""
+        ...
 
-    async def send_packed_command(self, command: Iterable[bytes], check_health: bool = ...) -> None: ...  # noqa: FBT001 - their signature
+    async def send_packed_command(self, command: Iterable[bytes], check_health: bool = ...) -> None:  # noqa: FBT001 - their signature
+        """Send commands, each packed."""
+        ...
 
-    async def read_response(self) -> object: ...
+    async def read_response(self) -> object:
+        """The next reply. Raises the server's refusal as a RedisError."""
+        ...
 
-    async def can_read(self) -> bool: ...
+    async def can_read(self) -> bool:
+        """Tell whether a reply, or the connection's end, is there to be read."""
+        ...
+
+
+Dial = Callable[[str, str], Socket]
+"""Makes a socket of an address and a client's name, and connects nothing yet: redis-py's in life (`socket_of`)."""
 
 
 @dataclass(eq=False, slots=True)
@@ -100,8 +117,8 @@ class _Turn:
 class BusConnection:
     """One connection, made at the first call. Raises CannotStart for an address that cannot be read."""
 
-    def __init__(self, url: str, name: str, call_ms_max: int = CALL_MS_MAX) -> None:
-        self._socket = _socket_of(url, name)
+    def __init__(self, url: str, name: str, call_ms_max: int = CALL_MS_MAX, dial: Dial | None = None) -> None:
+        self._socket = (socket_of if dial is None else dial)(url, name)
         self._call_s_max = call_ms_max / 1000
         self._line = asyncio.Lock()
         self._waiting: deque[_Turn] = deque()
@@ -195,13 +212,16 @@ def _as_unavailable() -> Iterator[None]:
         raise BusUnavailable(f"the bus failed: {error}") from error
 
 
-def _socket_of(url: str, name: str) -> _Socket:
-    """Read the address. The message of a bad one does not repeat it: it may hold a password."""
+def socket_of(url: str, name: str) -> Socket:
+    """A socket of redis-py. Raises CannotStart for an address that cannot be read.
+
+    The message of a bad one does not repeat it: it may hold a password.
+    """
     try:
         options = dict(parse_url(url))
     except ValueError as error:
         raise CannotStart("bus.url: not a redis://, rediss:// or unix:// address") from error
-    kind = cast("Callable[..., _Socket]", options.pop("connection_class", Connection))
+    kind = cast("Callable[..., Socket]", options.pop("connection_class", Connection))
     return kind(
         **options,
         client_name=name,

@@ -38,19 +38,22 @@ class _Script:
 
     text: str
 
+    @property
+    def digest(self) -> str:
+        """The server names scripts by SHA-1; nothing is secured by it."""
+        return hashlib.sha1(self.text.encode(), usedforsecurity=False).hexdigest()
+
     def call(self, key: str, *arguments: Argument) -> Command:
-        # The server names scripts by SHA-1; nothing is secured by it.
-        digest = hashlib.sha1(self.text.encode(), usedforsecurity=False).hexdigest()
-        return ("EVALSHA", digest, 1, key, *arguments)
+        return ("EVALSHA", self.digest, 1, key, *arguments)
 
 
-_DELETE_IF = _Script("if redis.pcall('GET',KEYS[1])==ARGV[1] then return redis.call('DEL',KEYS[1]) end return 0")
-_SET_IF = _Script(
+DELETE_IF = _Script("if redis.pcall('GET',KEYS[1])==ARGV[1] then return redis.call('DEL',KEYS[1]) end return 0")
+SET_IF = _Script(
     "local v=redis.pcall('GET',KEYS[1]) "
     "if v and type(v)=='string' and v~=ARGV[1] and v~='' and v~='0' and string.lower(v)~='false' then return 0 end "
     "if ARGV[3] then redis.call('SET',KEYS[1],ARGV[2],'PX',ARGV[3]) else redis.call('SET',KEYS[1],ARGV[2]) end return 1"
 )
-_SCRIPTS = {script.call("")[1]: script.text for script in (_DELETE_IF, _SET_IF)}
+_SCRIPTS: dict[Argument, str] = {script.digest: script.text for script in (DELETE_IF, SET_IF)}
 
 
 def copy_commands(keys: Keys, copy: StateCopy) -> tuple[Command, ...]:
@@ -60,7 +63,7 @@ def copy_commands(keys: Keys, copy: StateCopy) -> tuple[Command, ...]:
         text = copy.text.encode("utf-8", "replace")
         if copy.expected is not None:
             life: Command = (copy.ttl_ms,) if copy.ttl_ms is not None else ()
-            return (_SET_IF.call(key, copy.expected, text, *life),)
+            return (SET_IF.call(key, copy.expected, text, *life),)
         return (("SET", key, text, "PX", copy.ttl_ms) if copy.ttl_ms is not None else ("SET", key, text),)
     if copy.fields is not None:
         write: Command = (
@@ -70,7 +73,7 @@ def copy_commands(keys: Keys, copy: StateCopy) -> tuple[Command, ...]:
         )
         return (write, ("PEXPIRE", key, copy.ttl_ms)) if copy.ttl_ms is not None else (write,)
     if copy.expected is not None:
-        return (_DELETE_IF.call(key, copy.expected),)
+        return (DELETE_IF.call(key, copy.expected),)
     return () if copy.key.startswith(HOLD_KEYS) else (("DEL", key),)
 
 

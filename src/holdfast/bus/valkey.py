@@ -20,7 +20,7 @@ from holdfast.ports.bus import Backlog
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from holdfast.bus.connection import Argument, Command
+    from holdfast.bus.connection import Argument, Command, Dial
     from holdfast.domain.close import Close
     from holdfast.domain.entry import JournaledEntry
     from holdfast.domain.names import Symbol
@@ -38,13 +38,20 @@ TRIM_EVERY = 1_024
 class ValkeyBus:
     """One account's streams and keys."""
 
-    def __init__(self, url: str, consumer: str, prefix: str = PREFIX_DEFAULT, call_ms_max: int = CALL_MS_MAX) -> None:
+    def __init__(
+        self,
+        url: str,
+        consumer: str,
+        prefix: str = PREFIX_DEFAULT,
+        call_ms_max: int = CALL_MS_MAX,
+        dial: Dial | None = None,
+    ) -> None:
         """Connect to nothing yet. Raises CannotStart for an unusable address, prefix or consumer name."""
         self._keys = Keys(prefix)
         self._consumer = checked_consumer(consumer)
-        self._plans = BusConnection(url, f"holdfast-{consumer}-plans", call_ms_max)
-        self._writes = BusConnection(url, f"holdfast-{consumer}-writes", call_ms_max)
-        self._reads = BusConnection(url, f"holdfast-{consumer}-reads", call_ms_max)
+        self._plans = BusConnection(url, f"holdfast-{consumer}-plans", call_ms_max, dial)
+        self._writes = BusConnection(url, f"holdfast-{consumer}-writes", call_ms_max, dial)
+        self._reads = BusConnection(url, f"holdfast-{consumer}-reads", call_ms_max, dial)
         self._readiness = Readiness(self._keys, self._consumer)
         self._acknowledged = 0
 
