@@ -20,7 +20,7 @@ UV := .venv-lock/bin/uv
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help setup demo test check format bench drills lock clean
+.PHONY: help setup demo test check format bench drills model lock clean
 
 help:
 	@echo "make demo     set up, then heal one drift end to end (SCENARIO=drift-long|drift-short|partial|flip|deficit|deadlock)"
@@ -28,6 +28,7 @@ help:
 	@echo "make check    ruff, mypy --strict, import-linter, the house rules"
 	@echo "make bench    latency and throughput beside those of bare code, as JSON"
 	@echo "make drills   kill at every side effect, fail in every way, judge by the exchange's book (DRILL_ARGS='--only power')"
+	@echo "make model    explore a model of the protocol whole, with SPIN; plant mistakes and find them (ALL=1 for the long searches)"
 	@echo "make format   let ruff format and fix what it can"
 	@echo "make lock     resolve requirements/*.in into locks with hashes (UPGRADE=1 to move to newer versions)"
 	@echo "make clean    remove the environments and caches of this clone"
@@ -60,6 +61,10 @@ bench: $(RUN_STAMP)
 
 drills: $(RUN_STAMP)
 	$(BIN)/holdfast drill --json $(DRILL_ARGS)
+
+# Installs nothing: Python alone runs it, and it says what is missing (SPIN and a C compiler).
+model:
+	@"$(PYTHON)" model/explore.py $(if $(ALL),--all)
 
 clean:
 	rm -rf .venv .venv-clients .venv-lock dist .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
