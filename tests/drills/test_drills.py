@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from holdfast.lab.drills.report import Report
 
 SEED = 20_260_729
-KILLS = 8
+KILLS = 24
 FAULT_ROUNDS = 11
 """Enough for each fault to strike once without a kill, and for some crashes around a send."""
 POWER_CUTS = 8
@@ -52,6 +52,14 @@ def test_a_kill_at_any_effect_costs_no_order_no_fill_and_no_outcome(reports: dic
     assert report.violations == []
     assert report.kills >= KILLS // 2
     assert report.orders > KILLS
+
+
+def test_recovery_is_killed_too_at_effects_that_are_chosen(reports: dict[str, Report]) -> None:
+    """Successors die in their recovery, at effects of it that no second kill had hit before."""
+    report = reports["crash"]
+    assert report.second_kills >= 3
+    assert len(report.recovery_killed) >= 3
+    assert report.pairs >= 3
 
 
 def test_the_drills_reach_at_least_a_hundred_effects(reports: dict[str, Report]) -> None:

@@ -5,9 +5,9 @@ from __future__ import annotations
 import asyncio
 from typing import TYPE_CHECKING
 
-from holdfast.lab.children import child
 from holdfast.lab.drills.effects import read_trace
-from holdfast.lab.drills.stage import VICTIM, BusKind, exchange, stage
+from holdfast.lab.drills.stage import BusKind, exchange, stage
+from holdfast.lab.drills.victim import Errand
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -29,8 +29,9 @@ async def _start_in_a_ban(folder: Path) -> tuple[int, int]:
         stage(venue, folder / "stage", BusKind.EMBEDDED) as here,
     ):
         await here.desk.post("faults", name="banned", match={}, count=1, delay_ms=BAN_MS)
-        arguments = (str(here.settings_path), str(here.place))
-        async with child("banned", arguments, here.place, here.secrets, VICTIM):
+        log = str(here.place / "banned.log")
+        errand = Errand(here.nursery.next_number(), str(here.settings_path), str(here.place), log, (), here.secrets)
+        async with here.nursery.victim(errand):
             requests = (await here.desk.get("requests"))["requests"]
     asked = sum(each.name.startswith("venue.") for each in read_trace(here.place))
     return asked, sum(each["status"] == 418 for each in requests)

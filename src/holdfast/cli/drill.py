@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 if TYPE_CHECKING:
-    from holdfast.lab.drills.effects import Shot
+    from holdfast.lab.drills.rounds import Round
 
 __all__ = ["drill"]
 
@@ -18,7 +18,7 @@ FOUND = 1
 
 
 def drill(  # noqa: PLR0917 - Typer reads options from parameters, by name
-    kills: Annotated[int, typer.Option(min=0, help="Kills of the crash drill; 0: each side of each effect.")] = 0,
+    kills: Annotated[int, typer.Option(min=0, help="Kills of the crash drill; 0: every side of every effect.")] = 0,
     seed: Annotated[int, typer.Option(help="Seed of every choice.")] = 1,
     json: Annotated[bool, typer.Option("--json", help="Print the figures as one JSON line.")] = False,  # noqa: FBT002 - a flag of the command line
     only: Annotated[list[str] | None, typer.Option(help="crash, faults, deliveries or power; may be repeated.")] = None,
@@ -27,7 +27,7 @@ def drill(  # noqa: PLR0917 - Typer reads options from parameters, by name
     plans: Annotated[int, typer.Option(min=1, help="Plans of the delivery drill.")] = 20_000,
     deliveries: Annotated[int, typer.Option(min=1, help="Their deliveries.")] = 100_000,
     seconds: Annotated[float, typer.Option(min=1, help="No round of a drill begins after so long.")] = 3_600.0,
-    shot: Annotated[str, typer.Option(help="One kill to play again, as a violation names it (crash only).")] = "",
+    play: Annotated[str, typer.Option(help="A round to play again: the JSON of a violation, or a file.")] = "",
 ) -> None:
     """Kill the services at every side effect and judge by the exchange's own book."""
     import asyncio  # noqa: PLC0415 - heavy: loaded for this command only
@@ -47,7 +47,7 @@ def drill(  # noqa: PLR0917 - Typer reads options from parameters, by name
         power_cuts=power_cuts,
         amount=Amount(plans, max(plans, deliveries)),
         seconds_max=seconds,
-        shot=_shot(shot),
+        play=_round(play),
     )
     try:
         report = asyncio.run(run_program(names, program, _progress))
@@ -62,17 +62,20 @@ def drill(  # noqa: PLR0917 - Typer reads options from parameters, by name
         raise typer.Exit(FOUND)
 
 
-def _shot(text: str) -> "Shot | None":
-    import msgspec  # noqa: PLC0415 - heavy: loaded for this command only
+def _round(text: str) -> "Round | None":
+    from pathlib import Path  # noqa: PLC0415 - heavy: loaded for this command only
 
-    from holdfast.lab.drills.effects import Shot  # noqa: PLC0415 - as above
+    import msgspec  # noqa: PLC0415 - as above
+
+    from holdfast.lab.drills.rounds import Round  # noqa: PLC0415 - as above
 
     if not text:
         return None
     try:
-        return msgspec.json.decode(text, type=Shot)
-    except msgspec.MsgspecError as error:
-        raise typer.BadParameter(f"--shot is the JSON that a violation names: {error}") from None
+        body = text if text.lstrip().startswith("{") else Path(text).read_text("utf-8")
+        return msgspec.json.decode(body, type=Round)
+    except (msgspec.MsgspecError, OSError) as error:
+        raise typer.BadParameter(f"--play is the JSON that a violation names, or a file with it: {error}") from None
 
 
 def _progress(line: str) -> None:

@@ -1,12 +1,12 @@
 """Every side effect x SIGKILL before and after x recovery, and SIGKILL again in recovery.
 
-A first round of traffic without a kill enumerates the effects; each round after it aims at one side of one of them,
-lets the script run across the death, waits for rest, and judges. What only comes up in recovery is found there, and
-aimed at in its turn. A share of the rounds kills the successor too, at a random effect of its start; a share lets the
-exchange fail meanwhile; a share lets the dead lease run out by itself; a share has producers that never send again.
+Rounds without a kill enumerate the effects, one round for each cause that makes rare ones come up; each round after
+them kills at as many sides as share its recipe, lets the script run across the deaths, waits for rest, and judges. What
+only comes up in recovery is found there, and aimed at in its turn. Whoever starts after a death is killed again in its
+recovery, at the effect that was crossed least with such a death (`rounds`).
 
-Two jobs run at once, each with a simulator, an account and a data folder of its own: one on the embedded bus that
-dies with the victim, one on a bus that stays.
+Two jobs run at once, each with a simulator, a nursery, an account and a data folder of its own: one on the embedded
+bus that dies with the victim, one on a bus that stays.
 """
 
 from __future__ import annotations
@@ -16,75 +16,67 @@ import contextlib
 import random
 import shlex
 import time
+from collections import Counter
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 import msgspec
 
-from holdfast.domain.errors import HoldfastError
-from holdfast.lab.drills.effects import Moment, Shot
+from holdfast.domain.errors import BusUnavailable, HoldfastError
+from holdfast.lab.drills.causes import CAUSES, NOTHING
+from holdfast.lab.drills.hunt import Hunt
 from holdfast.lab.drills.judge import come_to_rest, judge
-from holdfast.lab.drills.record import Record, Resend
+from holdfast.lab.drills.record import Record
 from holdfast.lab.drills.report import Report
-from holdfast.lab.drills.stage import BROKEN_MAX, BusKind, Exchange, LeaseWait, Stage, exchange, stage
+from holdfast.lab.drills.rounds import Cover, Recipe, Round, Start
+from holdfast.lab.drills.stage import BROKEN_MAX, BusKind, Exchange, Stage, exchange, stage
 from holdfast.lab.drills.traffic import Traffic
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
     from pathlib import Path
 
-AGAIN_SHARE, FAULT_SHARE, LEASE_SHARE, QUIET_SHARE = 0.3, 0.3, 0.1, 0.1
-AGAIN_COUNT_MAX = 80
-FAULTS = (
-    *("unknown_error_executed", "timeout_executed", "timeout_not_executed", "reset_executed", "reset_not_executed"),
-    *("overloaded", "service_unavailable", "stream_drop", "stream_close", "stream_delay", "stale_orders"),
-)
-AFTER_FAULTS = ("Resolver", "ask_trades", "CLOSE_FAILED", "footprint", "[ORDER_OUTCOME]", "UNKNOWN")
-"""Effects that come up only once an answer or a fill was lost."""
-FIRST_START = ("[BASELINE]",)
-"""Effects that only an account's very first start has."""
-AFTER_WAIT = ("read_again",)
-"""Effects that only a successor has which waited for the lease."""
-IN_HAND = ("bus.read_plans apply", "bus.hold_values apply", "Executor._claim")
-"""Effects at which a plan was read and nothing was journaled: nobody may help by sending it again."""
-ROUNDS_A_STAGE = 12
-"""Then a new account and folder: a first start is an effect like any other."""
-TRIES_MAX = 4
-ORDER_PATH = "/fapi/v1/order"
+ROUNDS_A_STAGE = 15
+"""Then a new account and folder: old traces and journals only slow a round down."""
+EMPTIED_AFTER_S = 0.4
+"""When the bus is emptied: while every lane is busy."""
+PLAYS = 3
+"""How often a round that is played again is played: timing is the machine's."""
+KILLS_A_SCOUT = 20
+ARMED_MIN = 3
+"""Rounds in which a fault was armed and must have struck at least once."""
 
 
 @dataclass(slots=True)
 class Plan:
-    """Which sides are still to be killed, by all jobs together."""
+    """What all jobs do together."""
 
     seed: int
     kills: int
-    """How many rounds; 0: every side that comes up, once."""
+    """Deaths that are wanted; 0: every side that comes up, and every effect of recovery as a second death."""
     until_s: float
     """time.monotonic() after which no round begins."""
     report: Report
     say: Callable[[str], None]
-    queue: list[tuple[Shot, int]] = field(default_factory=list)
-    known: set[Shot] = field(default_factory=set)
-    replay: bool = False
-    done: int = 0
+    cover: Cover
+    replays: list[Round] = field(default_factory=list)
+    is_replay: bool = False
+    deaths: int = 0
+    armed: Counter[str] = field(default_factory=Counter)
 
-    def take(self) -> tuple[Shot, int] | None:
-        """The next side, and how often it was tried before; None when it is over."""
-        is_over = time.monotonic() > self.until_s or (self.kills and self.done >= self.kills)
-        if is_over or not self.queue:
+    def take(self, kind: BusKind) -> Round | None:
+        """The next round for a job on this kind of bus; None when it is over."""
+        if self.is_replay:
+            fitting = [each for each in self.replays if each.bus in {None, kind}]
+            if fitting:
+                self.replays.remove(fitting[0])
+            return fitting[0] if fitting else None
+        if time.monotonic() > self.until_s or (self.kills and self.deaths >= self.kills):
             return None
-        self.done += 1
-        return self.queue.pop(0)
-
-    def learn(self, shots: set[Shot], choose: random.Random) -> None:
-        """Queue the sides that are new, in an order of the seed's. A replay learns nothing."""
-        if self.replay:
-            return
-        new = sorted(shots - self.known, key=lambda shot: (shot.name, shot.moment.value))
-        self.known.update(new)
-        for shot in new:
-            self.queue.insert(choose.randint(0, len(self.queue)), (shot, 0))
+        found = self.cover.next_round()
+        if found is None and (self.kills or self.cover.uncrossed()):
+            found = self.cover.crossing_round()
+        return found
 
 
 @dataclass(slots=True)
@@ -96,129 +88,122 @@ class Job:
     kind: BusKind
     venue: Exchange
     folder: Path
-    choose: random.Random
     rounds: int = 0
     stages: int = 0
-    opening: Shot | None = None
-    """For the first victim of the next stage."""
     broken: int = 0
 
     async def run(self) -> None:
         """Round after round until the plan is done."""
-        while self.broken < BROKEN_MAX and not await self._one_stage():
+        wanted = self.plan.take(self.kind)
+        while wanted is not None and self.broken < BROKEN_MAX:
             self.stages += 1
+            async with stage(self.venue, self.folder / f"stage-{self.stages}", self.kind) as here:
+                wanted = await self._one_stage(here, wanted)
 
-    async def _one_stage(self) -> bool:
-        """Rounds on one account; True when the plan is done."""
-        async with stage(self.venue, self.folder / f"stage-{self.stages}", self.kind) as here:
-            record = Record(here)
-            opening, self.opening = self.opening, None
-            here.shots = [opening] if opening is not None else []
-            try:
-                async with here.kept_alive(), record.listening():
-                    return await self._rounds(here, record)
-            except HoldfastError as error:
-                self.broken += 1
-                self._violation("stage", [f"the stage broke: {error}"])
-                return False
-            finally:
-                self._count(here, record)
+    async def _one_stage(self, here: Stage, first: Round) -> Round | None:
+        """Rounds on one account; the round that needs another one, None when the plan is done."""
+        record = Record(here)
+        played = first
+        hunt = self._hunt(here, first)
+        try:
+            async with here.kept_alive(), record.listening():
+                for _ in range(ROUNDS_A_STAGE):
+                    fresh = await self._round(record, hunt)
+                    wanted = self.plan.take(self.kind)
+                    if wanted is None or not fresh or wanted.recipe.start is Start.FIRST or self.plan.is_replay:
+                        return wanted
+                    played = wanted
+                    hunt = self._hunt(here, wanted)
+        except HoldfastError as error:
+            self.broken += 1
+            self._violation(played, hunt, [f"the stage broke: {error}"])
+        finally:
+            self._count(here, record)
+        return self.plan.take(self.kind)
 
-    async def _rounds(self, here: Stage, record: Record) -> bool:
-        opening = here.shots[0] if here.shots else None
-        fresh = await self._round(here, record, None)
-        if opening is not None and here.deaths():
-            self.plan.report.shots.add(str(opening))
-        for _ in range(ROUNDS_A_STAGE):
-            taken = self.plan.take()
-            if taken is None:
-                return True
-            if not fresh:
-                return False
-            shot, tries = taken
-            if any(word in shot.name for word in FIRST_START):
-                self.opening = shot
-                return False
-            deaths = here.deaths()
-            fresh = await self._round(here, record, shot, at_start=tries % 2 == (0 if _is_start(shot) else 1))
-            if here.deaths() == deaths:
-                self._missed(shot, tries)
-            else:
-                self.plan.report.shots.add(str(shot))
-        return False
+    def _hunt(self, here: Stage, wanted: Round) -> Hunt:
+        hunt = Hunt(here, wanted, self.plan.cover)
+        if wanted.recipe.start is Start.FIRST:
+            here.aims = hunt.next_shots
+        return hunt
 
-    def _missed(self, shot: Shot, tries: int) -> None:
-        if tries + 1 < TRIES_MAX:
-            self.plan.queue.append((shot, tries + 1))
-        else:
-            self.plan.report.missed.append(str(shot))
-
-    async def _round(self, here: Stage, record: Record, shot: Shot | None, *, at_start: bool = False) -> bool:
+    async def _round(self, record: Record, hunt: Hunt) -> bool:
         """One round; True if the stage is as good as new after it."""
+        here, this = record.stage, hunt.played
         self.rounds += 1
-        choose = self.choose
         began = time.monotonic()
-        waits = shot is not None and any(word in shot.name for word in AFTER_WAIT)
-        here.lease_wait = LeaseWait.RUNS_OUT if waits or choose.random() < LEASE_SHARE else LeaseWait.FREED
-        alone = shot is not None and any(word in shot.name for word in IN_HAND)
-        record.resend = Resend.NEVER if alone or choose.random() < QUIET_SHARE else Resend.SAME_ID
-        found: list[str] = []
-        needs_fault = shot is not None and any(word in shot.name for word in AFTER_FAULTS)
-        armed = await self._arm_faults(here) if needs_fault or (shot and choose.random() < FAULT_SHARE) else ()
+        record.resend = this.recipe.resend
+        here.lease_wait = this.recipe.lease
+        await self._arm(here, this.recipe)
         await here.up()
-        if shot is not None:
-            again = [Shot("", choose.choice(list(Moment)), choose.randint(1, AGAIN_COUNT_MAX))]
-            second = again if choose.random() < AGAIN_SHARE else []
-            self._aim(here, shot, second, at_start=at_start)
-        found += await Traffic(record, self.rounds).run()
-        here.hold_fire()
-        here.shots.clear()
-        await self._disarm(here, armed)
+        with self._emptied(record, this.recipe):
+            await hunt.begin()
+            found = await Traffic(record, self.rounds).run()
+        hunt.end()
+        await self._disarm(here, this.recipe)
         found += await come_to_rest(record)
         await here.up()
-        verdict = await judge(record)
-        found += verdict.violations + here.findings
+        found += (await judge(record)).violations + here.findings
         here.findings.clear()
-        self.plan.learn({Shot(each.name, each.moment) for each in here.trace() if not each.is_death}, self.choose)
+        self._book(here, hunt)
+        took_s = time.monotonic() - began
+        deaths = ", ".join(str(shot) for shot in hunt.chain) or "no kill"
+        missed = f" ({len(hunt.left)} not reached)" if hunt.left else ""
         self.plan.say(
-            f"job {self.number} round {self.rounds} {time.monotonic() - began:.1f} s: {shot or 'no kill'}"
-            f"{' at a start' if at_start else ''}{' faults ' + ','.join(armed) if armed else ''}: {found or 'ok'}"
+            f"job {self.number} round {self.rounds} {took_s:.1f} s, {this.recipe.cause}, "
+            f"{this.recipe.start.value}: {deaths}{missed}: {found or 'ok'}"
         )
         if found:
-            self._violation(str(shot), found, shot)
+            self._violation(this, hunt, found)
         return not found
 
-    def _aim(self, here: Stage, shot: Shot, second: list[Shot], *, at_start: bool) -> None:
-        if at_start:
-            here.shots[:] = [shot, *second]
-            here.stop() if "journal.give_up" in shot.name else here.kill()
-        elif "give_up" in shot.name:
-            here.shoot(shot)
-            here.stop()
-        else:
-            here.shots[:] = second
-            here.shoot(shot)
+    def _book(self, here: Stage, hunt: Hunt) -> None:
+        """What the round taught."""
+        plan = self.plan
+        plan.deaths += len(hunt.chain)
+        plan.report.shots |= {str(shot) for shot in hunt.chain}
+        plan.report.second_kills += hunt.seconds
+        if not plan.is_replay:
+            plan.cover.learn(here.trace(), hunt.played.recipe)
+            plan.cover.not_hit(hunt.played, hunt.left)
 
-    async def _arm_faults(self, here: Stage) -> tuple[str, ...]:
-        names = tuple(self.choose.sample(FAULTS, 2))
-        for name in names:
-            match: dict[str, str] = {"account": here.name}
-            if not name.startswith(("stream_", "stale_")):
-                match |= {"method": "POST", "path": ORDER_PATH}
-            await here.desk.post("faults", name=name, match=match, count=self.choose.randint(1, 2), delay_ms=700)
-        return names
+    async def _arm(self, here: Stage, recipe: Recipe) -> None:
+        for fault in recipe.armed().faults:
+            await here.desk.post("faults", **fault.body(here.name))
+        self.plan.armed.update({fault.name for fault in recipe.armed().faults})
 
-    async def _disarm(self, here: Stage, armed: tuple[str, ...]) -> None:
-        if not armed:
+    async def _disarm(self, here: Stage, recipe: Recipe) -> None:
+        if recipe.armed().faults:
+            faults = (await here.desk.get("faults"))["faults"]
+            self.plan.report.faults_hit.update({each["name"]: 0 for each in faults})
+            for each in faults:
+                self.plan.report.faults_hit[each["name"]] += each["hits"]
+            await here.desk.delete("faults")
+
+    @contextlib.contextmanager
+    def _emptied(self, record: Record, recipe: Recipe) -> Iterator[None]:
+        """Empty the bus in the middle of the block, if the recipe wants it."""
+        if not recipe.armed().empties_bus:
+            yield
             return
-        faults = (await here.desk.get("faults"))["faults"]
-        self.plan.report.faults_hit.update({each["name"]: each["hits"] for each in faults if each["hits"]})
-        await here.desk.delete("faults")
+        task = asyncio.create_task(self._empty(record), name="empties the bus")
+        try:
+            yield
+        finally:
+            task.cancel()
 
-    def _violation(self, where: str, found: list[str], shot: Shot | None = None) -> None:
-        shown = f" --shot {shlex.quote(msgspec.json.encode(shot).decode())}" if shot is not None else ""
-        replay = f"holdfast drill --only crash --seed {self.plan.seed}{shown}"
-        where = f"{where}, {self.kind.value} bus"
+    async def _empty(self, record: Record) -> None:
+        await asyncio.sleep(EMPTIED_AFTER_S)
+        with contextlib.suppress(BusUnavailable):
+            await record.collect()
+            await record.stage.bus("FLUSHALL")
+            self.plan.report.faults_hit["bus emptied"] += 1
+
+    def _violation(self, this: Round, hunt: Hunt, found: list[str]) -> None:
+        again = msgspec.structs.replace(this, shots=(), bus=self.kind, chain=tuple(hunt.chain))
+        replay = f"holdfast drill --only crash --play {shlex.quote(msgspec.json.encode(again).decode())}"
+        where = ", ".join(str(shot) for shot in hunt.chain) or "no kill"
+        where = f"{where}; {this.recipe.cause}; {self.kind.value} bus"
         self.plan.report.violations.extend(f"[{where}] {each}  (replay: {replay})" for each in found)
 
     def _count(self, here: Stage, record: Record) -> None:
@@ -230,25 +215,47 @@ class Job:
         report.deliveries += record.deliveries
 
 
-def _is_start(shot: Shot) -> bool:
-    """Tell whether an effect belongs to a start, by the functions that lead to it."""
-    return any(word in shot.name for word in ("build_account", "_job.job", "run_by_doors", *AFTER_WAIT))
+def scouts(kills: int, choose: random.Random) -> list[Recipe]:
+    """Every cause once, without a kill: what comes up under it. A short drill has time for a few only."""
+    causes = [cause for cause in CAUSES if cause != NOTHING]
+    if kills:
+        causes = choose.sample(causes, min(len(causes), kills // KILLS_A_SCOUT))
+    return [Recipe(start=Start.FIRST), *(Recipe(cause) for cause in causes)]
 
 
 async def crash_drill(  # noqa: PLR0917 - what the command line asks for
-    folder: Path, seed: int, kills: int, seconds_max: float, say: Callable[[str], None], shot: Shot | None = None
+    folder: Path, seed: int, kills: int, seconds_max: float, say: Callable[[str], None], play: Round | None = None
 ) -> Report:
-    """Run it; `kills` 0 means every side once. With `shot` only that one, a few times."""
+    """Run it; `kills` 0 means every side once. With `play` that round alone, a few times."""
     report = Report(seed)
-    plan = Plan(seed, kills, time.monotonic() + seconds_max, report, say)
-    if shot is not None:
-        plan.replay = True
-        plan.queue = [(shot, 0)] * max(kills, 3)
+    choose = random.Random(f"{seed}-crash")  # noqa: S311 - a drill's dice, replayable
+    cover = Cover(choose, scouting=scouts(kills, choose))
+    plan = Plan(seed, kills, time.monotonic() + seconds_max, report, say, cover)
+    if play is not None:
+        plan.is_replay = True
+        plan.replays = [play] * PLAYS
     async with contextlib.AsyncExitStack() as stack:
         jobs = []
         for number, kind in enumerate(BusKind):
             place = folder / f"job-{number}"
             venue = await stack.enter_async_context(exchange(place, seed + number))
-            jobs.append(Job(plan, number, kind, venue, place, random.Random(f"{seed}-{number}")))  # noqa: S311 - a drill's dice, replayable
+            jobs.append(Job(plan, number, kind, venue, place))
         await asyncio.gather(*(job.run() for job in jobs))
+    if not plan.is_replay:
+        _figures(plan)
     return report
+
+
+def _figures(plan: Plan) -> None:
+    """What was covered, and what should have struck and did not."""
+    report, cover = plan.report, plan.cover
+    report.known |= {str(shot) for shot in cover.known}
+    report.missed += sorted(str(shot) for shot in cover.missed)
+    report.pairs = len(cover.crossed)
+    report.pairs_known = len(cover.kinds) * len({shot.name for shot in cover.recovery})
+    report.recovery_known |= {str(shot) for shot in cover.recovery}
+    report.recovery_killed |= {str(shot) for shot in cover.seconds}
+    for name, rounds in sorted(plan.armed.items()):
+        if rounds >= ARMED_MIN and not report.faults_hit[name]:
+            replay = f"holdfast drill --only crash --seed {plan.seed}"
+            report.violations.append(f"fault never hit: {name}, armed in {rounds} rounds (replay: {replay})")

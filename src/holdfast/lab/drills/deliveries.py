@@ -145,14 +145,10 @@ async def _deliver(  # noqa: PLR0917 - the parts of one drill
             disturbed.append(asyncio.create_task(_stop_holder(record, pair, report, say)))
         try:
             await _room(record)
+            for number in order[start : start + BATCH]:
+                await _add(record, plan_of(number, symbols))
         except Stuck as error:
             return [str(error)]
-        for number in order[start : start + BATCH]:
-            fields = plan_of(number, symbols)
-            record.taken.setdefault(
-                fields["plan_id"], PlanSent(fields["plan_id"], fields["symbol"], fields["side"], fields["qty"])
-            )
-        await _add_all(record, [plan_of(number, symbols) for number in order[start : start + BATCH]])
     if len(disturbed) == 1:
         await asyncio.wait(disturbed)
         disturbed.append(asyncio.create_task(_stop_holder(record, pair, report, say)))
@@ -179,15 +175,20 @@ async def _room(record: Record) -> None:
         await asyncio.sleep(0.02)
 
 
-async def _add_all(record: Record, plans: list[dict[str, str]]) -> None:
-    now = str(SystemClock().now_ms())
-    for plan in plans:
-        flat = [part for pair in {**plan, "timestamp": now}.items() for part in pair]
+async def _add(record: Record, plan: dict[str, str]) -> None:
+    record.taken.setdefault(plan["plan_id"], PlanSent(plan["plan_id"], plan["symbol"], plan["side"], plan["qty"]))
+    stamped = {**plan, "timestamp": str(SystemClock().now_ms())}
+    flat = [part for pair in stamped.items() for part in pair]
+
+    async def taken() -> bool:
         try:
             await record.stage.bus("XADD", PLANS, "*", *flat)
-        except BusUnavailable as error:
-            raise Stuck(f"the bus that nobody kills failed: {error}") from error
-        record.deliveries += 1
+        except BusUnavailable:  # a busy machine: once more, as a producer does; a delivery more harms nobody
+            return False
+        return True
+
+    await record.until(taken, f"the bus takes plan {plan['plan_id']}")
+    record.deliveries += 1
 
 
 def _holder(record: Record, pair: tuple[Stage, Stage]) -> Stage | None:

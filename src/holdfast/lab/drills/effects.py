@@ -69,39 +69,46 @@ class Reached:
     moment: Moment
     name: str
     is_death: bool
+    life: int = 0
+    """Which process of this folder reached it: 1 is the first."""
+
+    @property
+    def side(self) -> Shot:
+        """The shot that would have fallen here."""
+        return Shot(self.name, self.moment)
 
 
 class Effects:
-    """Counts the effects of this process and ends it at the one that was asked for."""
+    """Counts the effects of this process and ends it at the first of those that were asked for."""
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
         self._trace_fd = os.open(trace_path(folder), os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
-        self._shot: Shot | None = None
-        self._left = 0
+        os.write(self._trace_fd, f"born\t{os.getpid()}\n".encode())
+        self._left: dict[Shot, int] = {}
         self.arm()
 
     def arm(self) -> None:
         """Read anew when to die. A file that is not there: never."""
         path = shot_path(self._folder)
         if not path.exists():
-            self._shot = None
+            self._left = {}
             return
         try:
-            self._shot = msgspec.json.decode(path.read_bytes(), type=Shot)
+            shots = msgspec.json.decode(path.read_bytes(), type=tuple[Shot, ...])
         except msgspec.MsgspecError as error:
-            raise CannotStart(f"{path} holds no shot: {error}") from None
-        self._left = self._shot.count
+            raise CannotStart(f"{path} holds no shots: {error}") from None
+        self._left = {shot: shot.count for shot in shots}
 
     def reach(self, moment: Moment, name: str) -> None:
-        """Note the effect; die if it is the one."""
-        shot = self._shot
+        """Note the effect; die if it is one of those."""
         line = f"{moment.value}\t{name}\n"
-        if shot is not None and shot.fits(moment, name):
-            self._left -= 1
-            if self._left <= 0:
-                os.write(self._trace_fd, (line + f"killed\t{moment.value}\t{name}\n").encode())
-                os.kill(os.getpid(), signal.SIGKILL)
+        for shot in self._left:
+            if shot.fits(moment, name):
+                self._left[shot] -= 1
+                if self._left[shot] <= 0:
+                    os.write(self._trace_fd, (line + f"killed\t{moment.value}\t{name}\n").encode())
+                    os.kill(os.getpid(), signal.SIGKILL)
         os.write(self._trace_fd, line.encode())
 
 
@@ -115,29 +122,57 @@ def shot_path(folder: Path) -> Path:
     return folder / "shot.json"
 
 
-def aim(folder: Path, shot: Shot | None) -> None:
-    """Write when the next (or, after a SIGUSR1, this) victim dies."""
+def aim(folder: Path, *shots: Shot) -> None:
+    """Write where the next (or, after a SIGUSR1, this) victim dies: at the first of these that comes up."""
     path = shot_path(folder)
-    if shot is None:
+    if not shots:
         path.unlink(missing_ok=True)
         return
     draft = path.with_suffix(".draft")
-    draft.write_bytes(msgspec.json.encode(shot))
+    draft.write_bytes(msgspec.json.encode(shots))
     draft.replace(path)
 
 
-def read_trace(folder: Path) -> tuple[Reached, ...]:
-    """What the victims of a folder reached, in order; `is_death` on the effects that were a process's last."""
-    path = trace_path(folder)
-    found: list[Reached] = []
-    for line in path.read_text().splitlines() if path.exists() else ():
+class Trace:
+    """What the victims of a folder reached, in order; reads on from where it stopped."""
+
+    def __init__(self, folder: Path) -> None:
+        self._path = trace_path(folder)
+        self._offset = 0
+        self._life = 0
+        self._found: list[Reached] = []
+        self.deaths: list[Reached] = []
+        """The effects that were a process's last."""
+
+    def read(self) -> list[Reached]:
+        """All of it until now; `is_death` on the effects that were a process's last."""
+        if not self._path.exists():
+            return self._found
+        with self._path.open("rb") as file:
+            file.seek(self._offset)
+            new = file.read()
+        whole = new[: new.rfind(b"\n") + 1]
+        self._offset += len(whole)
+        for line in whole.decode().splitlines():
+            self._take(line)
+        return self._found
+
+    def _take(self, line: str) -> None:
         word, _, rest = line.partition("\t")
+        if word == "born":
+            self._life += 1
+            return
         if word == "killed":
-            moment, _, name = rest.partition("\t")
-            found.append(Reached(Moment(moment), name, is_death=True))
-        else:
-            found.append(Reached(Moment(word), rest, is_death=False))
-    return tuple(found)
+            moment, _, rest = rest.partition("\t")
+            self.deaths.append(Reached(Moment(moment), rest, is_death=True, life=self._life))
+            self._found.append(self.deaths[-1])
+            return
+        self._found.append(Reached(Moment(word), rest, is_death=False, life=self._life))
+
+
+def read_trace(folder: Path) -> tuple[Reached, ...]:
+    """What the victims of a folder reached until now."""
+    return tuple(Trace(folder).read())
 
 
 def path_of_caller() -> str:

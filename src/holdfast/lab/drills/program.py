@@ -19,7 +19,7 @@ from holdfast.lab.machine import disk_folder
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from holdfast.lab.drills.effects import Shot
+    from holdfast.lab.drills.rounds import Round
 
 
 class DrillName(Enum):
@@ -37,15 +37,15 @@ class Program:
 
     seed: int
     kills: int = 0
-    """Rounds with a kill in the crash drill; 0: every side of every effect once."""
+    """Kills of the crash drill; 0: every side of every effect, and every effect of recovery as a second one."""
     fault_rounds: int = 0
     """Rounds of the fault drill; 0: every fault x every side around a send."""
     power_cuts: int = 40
     amount: Amount = field(default_factory=Amount)
     seconds_max: float = 3_600.0
     """For each drill: no round begins after it."""
-    shot: Shot | None = None
-    """Only this one, a few times (a replay)."""
+    play: Round | None = None
+    """Only this round of the crash drill, a few times (a replay)."""
 
 
 async def run_program(drills: tuple[DrillName, ...], program: Program, say: Callable[[str], None]) -> Report:
@@ -66,7 +66,7 @@ async def _one(drill: DrillName, folder: Path, program: Program, say: Callable[[
     seed, seconds = program.seed, program.seconds_max
     match drill:
         case DrillName.CRASH:
-            return await crash_drill(folder, seed, program.kills, seconds, say, program.shot)
+            return await crash_drill(folder, seed, program.kills, seconds, say, program.play)
         case DrillName.FAULTS:
             return await fault_drill(folder, seed, program.fault_rounds, seconds, say)
         case DrillName.DELIVERIES:

@@ -18,6 +18,18 @@ class Report:
     shots: set[str] = field(default_factory=set)
     """Sides of them at which a process really died."""
     kills: int = 0
+    second_kills: int = 0
+    """Of these, deaths in the recovery from another death."""
+    known: set[str] = field(default_factory=set)
+    """Sides of effects that came up."""
+    pairs: int = 0
+    """Pairs of (kind of a first death, effect of recovery at the second one) that were killed."""
+    pairs_known: int = 0
+    """As many as there could be, whether or not they can ever meet."""
+    recovery_known: set[str] = field(default_factory=set)
+    """Sides that came up in recovery."""
+    recovery_killed: set[str] = field(default_factory=set)
+    """Sides that were a second death."""
     faults_hit: Counter[str] = field(default_factory=Counter)
     orders: int = 0
     plans: int = 0
@@ -31,6 +43,12 @@ class Report:
         self.points |= other.points
         self.shots |= other.shots
         self.kills += other.kills
+        self.second_kills += other.second_kills
+        self.known |= other.known
+        self.pairs += other.pairs
+        self.pairs_known += other.pairs_known
+        self.recovery_known |= other.recovery_known
+        self.recovery_killed |= other.recovery_killed
         self.faults_hit.update(other.faults_hit)
         self.orders += other.orders
         self.plans += other.plans
@@ -43,11 +61,17 @@ class Report:
         body = {
             "points_reached": len(self.points),
             "kills": self.kills,
+            "second_kills": self.second_kills,
             "faults_hit": dict(sorted(self.faults_hit.items())),
             "orders": self.orders,
             "violations": self.violations,
+            "sides_known": len(self.known),
             "sides_killed": len(self.shots),
-            "sides_missed": self.missed,
+            "missed": self.missed,
+            "recovery_sides_known": len(self.recovery_known),
+            "recovery_sides_killed": len(self.recovery_killed),
+            "pairs_killed": self.pairs,
+            "pairs_known": self.pairs_known,
             "plans": self.plans,
             "deliveries": self.deliveries,
             "seed": self.seed,
@@ -58,7 +82,10 @@ class Report:
         """Lines for a person."""
         lines = [
             f"points reached  {len(self.points)}",
-            f"kills           {self.kills}, on {len(self.shots)} different sides of an effect",
+            f"kills           {self.kills}, on {len(self.shots)} of {len(self.known)} sides of an effect",
+            f"second kills    {self.second_kills}, on {len(self.recovery_killed)} of {len(self.recovery_known)} sides",
+            f"crossed         {self.pairs} pairs of a kind of first death and an effect of recovery",
+            *(f"never reached again: {each}" for each in self.missed),
             f"orders          {self.orders} at the exchange, {self.plans} plans, {self.deliveries} deliveries",
             f"seed            {self.seed}",
             *(f"fault hit       {name}: {count}" for name, count in sorted(self.faults_hit.items())),

@@ -24,24 +24,30 @@ from holdfast.bus.embedded import EmbeddedServer
 from holdfast.domain.errors import BusUnavailable, CannotStart, JournalLost, Unclassified
 from holdfast.lab.children import Child, child
 from holdfast.lab.desk import Desk
-from holdfast.lab.drills.effects import Shot, aim, read_trace
+from holdfast.lab.drills.effects import Shot, Trace, aim
+from holdfast.lab.drills.nursery import nursery
+from holdfast.lab.drills.victim import Errand
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable
     from pathlib import Path
 
     from holdfast.lab.drills.effects import Reached
+    from holdfast.lab.drills.nursery import Nursery, Victim
 
 ACCOUNT = "main"
 """What our settings call it; the simulator knows it by the stage's own name."""
 PREFIX = "quantum"
-VICTIM = "holdfast.lab.drills.victim"
 INVENTED_SYMBOLS = 8
 BROKEN_MAX = 3
 """Stages that a job may lose (a victim that does not start, a simulator that is gone) before it gives up."""
+ASKED_POLL_S = 0.05
+ACQUIRES = 4
+"""Both sides of the first attempt of two services."""
 STARTS_MAX = 2_000
 """Victims of one stage: more is a loop of its own making."""
-FREED = "UPDATE lease SET expires_ms = 0 WHERE account = ?"
+FREED = "UPDATE lease SET expires_ms = 0 WHERE account = ? AND owner NOT LIKE '%-' || ?"
+ACQUIRE = "journal.acquire"
 
 
 class BusKind(Enum):
@@ -57,6 +63,9 @@ class LeaseWait(Enum):
     """What becomes of a dead victim's lease."""
 
     FREED = "freed"
+    """It has run out before the next victim starts."""
+    STOOD_BY = "stood_by"
+    """It runs out as soon as the next victim has asked for it in vain."""
     RUNS_OUT = "runs_out"
 
 
@@ -80,6 +89,8 @@ class Exchange:
     base_url: str
     admin_url: str
     symbols: tuple[str, ...]
+    nursery: Nursery
+    """Where its victims come from."""
 
 
 @contextlib.asynccontextmanager
@@ -87,9 +98,10 @@ async def exchange(folder: Path, seed: int, symbols: int = INVENTED_SYMBOLS) -> 
     """Run a simulator until the end of the block."""
     folder.mkdir(parents=True, exist_ok=True)  # noqa: ASYNC240 - once, before anything runs
     options = ("--symbols", str(symbols), "--limits", "1000", "--seed", str(seed))
-    async with child("sim", ("sim", "--json", "--port", "0", *options), folder) as process:
+    simulator = child("sim", ("sim", "--json", "--port", "0", *options), folder)
+    async with simulator as process, nursery(folder) as victims:
         listed = ("BTCUSDT", "ETHUSDT", *(f"SYM{n:03d}USDT" for n in range(1, symbols + 1)))
-        yield Exchange(process, process.said["base_url"], process.said["admin_url"], listed)
+        yield Exchange(process, process.said["base_url"], process.said["admin_url"], listed, victims)
 
 
 @dataclass(slots=True)
@@ -105,6 +117,7 @@ class Stage:
     """The account's name at the simulator."""
     symbols: tuple[str, ...]
     secrets: dict[str, str]
+    nursery: Nursery
     server: EmbeddedServer | None
     """The bus that stays; None with the victim's own."""
     services: tuple[str, ...] = ()
@@ -122,11 +135,14 @@ class Stage:
     """Ends that nobody asked for."""
     shots: list[Shot] = field(default_factory=list)
     """For the victims to come, the next one first."""
-    _victim: Child | None = None
+    aims: Callable[[], tuple[Shot, ...]] | None = None
+    """Asked before each victim starts where that one shall die; None: `shots` says it."""
+    _victim: Victim | None = None
     _keeper: asyncio.Task[None] | None = None
     _stopping: bool = False
     _connection: tuple[str, BusConnection] | None = None
     _up: asyncio.Event = field(default_factory=asyncio.Event)
+    _trace: Trace | None = None
 
     def beside(self, name: str, *services: str) -> Stage:
         """Another chain of victims on the same folder."""
@@ -141,6 +157,7 @@ class Stage:
             _up=asyncio.Event(),
             _connection=None,
             _keeper=None,
+            _trace=None,
         )
 
     # --- victims ----------------------------------------------------------------------------------------
@@ -162,7 +179,7 @@ class Stage:
             self.starts += 1
             if self.starts > STARTS_MAX:
                 raise Unclassified(f"{STARTS_MAX} victims on one stage")
-            aim(self.place, self.shots.pop(0) if self.shots else None)
+            aim(self.place, *self._next_shots())
             if self.before is not None:
                 self.before()
             kills = self.kills
@@ -172,16 +189,25 @@ class Stage:
             if self.lease_wait is LeaseWait.FREED:
                 self.free_leases()
 
+    def _next_shots(self) -> tuple[Shot, ...]:
+        if self.aims is not None:
+            return self.aims()
+        return (self.shots.pop(0),) if self.shots else ()
+
     async def _live(self) -> None:
         """One victim, from its start to its end."""
-        arguments = (str(self.settings_path), str(self.place), *self.services)
+        number = self.nursery.next_number()
+        log = self.place / f"victim-{number}.log"
+        errand = Errand(number, str(self.settings_path), str(self.place), str(log), self.services, self.secrets)
         deaths = self.deaths()
+        self._stopping = False
+        freeing = asyncio.create_task(self._free_when_asked(), name="frees the lease")
         try:
-            async with child(f"victim-{self.starts}", arguments, self.place, self.secrets, VICTIM) as victim:
+            async with self.nursery.victim(errand) as victim:
                 self._victim = victim
                 self._up.set()
                 try:
-                    await victim.process.wait()
+                    await victim.wait()
                 finally:
                     self._up.clear()
                     self._victim = None
@@ -191,29 +217,37 @@ class Stage:
                 raise Unclassified(f"a victim did not start: {error}") from error
             self.kills += 1
             return
-        if victim.process.returncode == -signal.SIGKILL:
+        finally:
+            freeing.cancel()
+        if victim.returncode == -signal.SIGKILL:
             self.kills += 1
             return
         if self.pauses and "Fenced" in victim.log_tail():
             self.pauses -= 1
             return
         was_stopping, self._stopping = self._stopping, False
-        if was_stopping and victim.process.returncode == 0:
+        if was_stopping and victim.returncode == 0:
             return
-        self.findings.append(f"a victim ended by itself ({victim.process.returncode}): {victim.log_tail()}")
+        self.findings.append(f"a victim ended by itself ({victim.returncode}): {victim.log_tail()}")
 
-    def shoot(self, shot: Shot) -> None:
-        """Aim at the victim that runs now."""
-        aim(self.place, shot)
+    async def _free_when_asked(self) -> None:
+        """Let the dead one's lease run out once the victim that starts now stands by for it."""
+        before = sum(each.name.startswith(ACQUIRE) for each in self.trace())
+        while self.lease_wait is LeaseWait.STOOD_BY:
+            await asyncio.sleep(ASKED_POLL_S)
+            if sum(each.name.startswith(ACQUIRE) for each in self.trace()) >= before + ACQUIRES:
+                self.free_leases()
+                return
+
+    def shoot(self, *shots: Shot) -> None:
+        """Aim at the victim that runs now: it dies at the first of these that comes up."""
+        aim(self.place, *shots)
         if self._victim is not None:
-            os.kill(self._victim.pid, signal.SIGUSR1)
+            self._victim.signal(signal.SIGUSR1)
 
     def hold_fire(self) -> None:
         """Let the victim that runs now live."""
-        aim(self.place, None)
-        if self._victim is not None:
-            with contextlib.suppress(ProcessLookupError):
-                os.kill(self._victim.pid, signal.SIGUSR1)
+        self.shoot()
 
     @property
     def pid(self) -> int | None:
@@ -223,13 +257,12 @@ class Stage:
     def kill(self) -> None:
         """Kill the victim that runs now, wherever it is."""
         if self._victim is not None:
-            with contextlib.suppress(ProcessLookupError):
-                os.kill(self._victim.pid, signal.SIGKILL)
+            self._victim.signal(signal.SIGKILL)
 
     async def pause(self, seconds: float) -> None:
         """Stop the victim that runs now (SIGSTOP) and let it go on later: its lease is another's by then."""
         victim = self._victim
-        if victim is None or victim.process.returncode is not None:
+        if victim is None or victim.returncode is not None:
             return
         self.pauses += 1
         os.kill(victim.pid, signal.SIGSTOP)
@@ -242,8 +275,7 @@ class Stage:
         """End the victim that runs now in order; the next one starts at once."""
         if self._victim is not None:
             self._stopping = True
-            with contextlib.suppress(ProcessLookupError):
-                os.kill(self._victim.pid, signal.SIGTERM)
+            self._victim.signal(signal.SIGTERM)
 
     async def up(self) -> None:
         """Wait until a victim runs. Raises what ended the keeper, if none will ever run again."""
@@ -261,11 +293,22 @@ class Stage:
 
     def deaths(self) -> int:
         """How many victims died of the effect they were aimed at."""
-        return sum(each.is_death for each in read_trace(self.place))
+        return len(self.last_deaths())
 
-    def trace(self) -> tuple[Reached, ...]:
+    def last_deaths(self) -> list[Reached]:
+        """The effects that victims died of, in order."""
+        self.trace()
+        return self._read.deaths
+
+    def trace(self) -> list[Reached]:
         """What all victims of this stage reached."""
-        return read_trace(self.place)
+        return self._read.read()
+
+    @property
+    def _read(self) -> Trace:
+        if self._trace is None:
+            self._trace = Trace(self.place)
+        return self._trace
 
     # --- journal and bus, from outside ------------------------------------------------------------------
 
@@ -280,11 +323,12 @@ class Stage:
         return self.folder / "data" / "journal.sqlite"
 
     def free_leases(self) -> None:
-        """Let the leases of dead victims have run out."""
+        """Let the leases of dead victims have run out; the one that lives keeps its own."""
+        living = self._victim.pid if self._victim is not None else 0
         if self.journal_path.exists():
             with contextlib.closing(sqlite3.connect(self.journal_path, timeout=5)) as journal, journal:
                 if journal.execute("SELECT 1 FROM sqlite_master WHERE name = 'lease'").fetchone():
-                    journal.execute(FREED, (ACCOUNT,))
+                    journal.execute(FREED, (ACCOUNT, str(living)))
 
     def rows(self, query: str, *values: object) -> list[dict[str, Any]]:
         """Rows of the journal's file, read by a connection that writes nothing; [] before there is a journal."""
@@ -345,7 +389,7 @@ async def stage(venue: Exchange, folder: Path, kind: BusKind, limits: str = LIMI
             server = await stack.enter_async_context(EmbeddedServer(folder / "bus"))
             keys["DRILL_BUS"], address = _password_and_address(server.url)
             bus += f'\nurl = "{address}"\npassword_env = "DRILL_BUS"'
-        made = Stage(folder, folder, desk, name, venue.symbols, keys, server)
+        made = Stage(folder, folder, desk, name, venue.symbols, keys, venue.nursery, server)
         made.settings_path.write_text(_settings(venue, venue.symbols, bus, limits))
         stack.push_async_callback(made.close)
         yield made

@@ -100,8 +100,7 @@ def _bus_matter(name: str, arguments: tuple[Any, ...]) -> str:
         kinds = {":".join(copy.key.split(":")[:2]) for copy in arguments[0]}
         return " [holds]" if "reconcile:hold" in kinds else (" [permits]" if kinds == {"permit:p33"} else "")
     if name == "publish_events":
-        kinds = {each.entry.kind.value for each in arguments[0]}
-        return f" [{kinds.pop() if len(kinds) == 1 else 'several'}]"
+        return f" [{arguments[0][0].entry.kind.value}]"  # how many more ride along is luck
     return ""
 
 
