@@ -9,7 +9,8 @@
     |  5 | "does not exist", before timestamp + recvWindow + margin on the venue's clock   | KEEP_ASKING  |
     |  6 | "does not exist" fewer than twice after that (and not from the future), or not spaced apart | KEEP_ASKING |
     |  7 | trades or the position could not be read after that, or the position changed    | KEEP_ASKING  |
-    |  8 | "does not exist" twice, spaced, no event, no trade, position unchanged           | NOT_ACCEPTED |
+    |  8 | "does not exist" twice, spaced, no event, no trade, position unchanged, or      | NOT_ACCEPTED |
+    |    | changed by exactly what the trades of others say                                |              |
 
 Row 8 is inferred, not promised by the venue: the matching engine refuses requests older than recvWindow (-5028),
 so nothing can enter the book any more (ADR 0003); a fill that shows up later all the same is booked and held as
@@ -23,10 +24,16 @@ from enum import Enum
 from typing import TYPE_CHECKING
 
 from holdfast.decide.outcome import was_taken
+from holdfast.domain.amounts import ZERO
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+    from decimal import Decimal
+
     from holdfast.domain.limits import Limits
+    from holdfast.domain.names import VenueOrderId
     from holdfast.domain.order import Order, OrderReport
+    from holdfast.domain.trade import Trade
 
 
 class Lookup(Enum):
@@ -52,7 +59,7 @@ class Footprint(Enum):
     """Trades and position were read after the window, complete: no trade of it, position unchanged."""
     TRADE = "trade"
     MOVED = "moved"
-    """The position is not what it was before the order, for whatever reason."""
+    """The position is not what it was before the order, and the trades of others do not say why."""
     NOT_READ = "not_read"
 
 
@@ -69,6 +76,24 @@ class UnknownFacts:
     absences_ms: tuple[int, ...]
     """Venue times of the "does not exist" answers, this one included, oldest first."""
     footprint: Footprint
+
+
+def moved_by_others(trades: Iterable[Trade], own: Mapping[VenueOrderId, Order]) -> Decimal:
+    """What the trades since a leg's watermark did to its position and not to its ledger, signed.
+
+    That is everybody else's trades, and what our own orders (`own`, by the venue's number) closed against the drift.
+    With an order in doubt left out of them, ledger plus this is the position if that order was never executed.
+    """
+    moved = ZERO
+    of_own: dict[VenueOrderId, Decimal] = {}
+    for trade in trades:
+        if trade.order_id in own:
+            of_own[trade.order_id] = of_own.get(trade.order_id, ZERO) + trade.qty
+        else:
+            moved += trade.signed_qty
+    for number, qty in of_own.items():
+        moved += min(qty, own[number].against_drift_qty) * own[number].side.sign
+    return moved
 
 
 ABSENCE_SPACING_MS = 500

@@ -18,6 +18,7 @@ from holdfast.decide.recovery import (
     Resolution,
     UnknownFacts,
     is_same_order,
+    moved_by_others,
     resolve,
     window_end_ms,
 )
@@ -314,8 +315,12 @@ class Resolver:
             return Footprint.NOT_READ
         if not page.complete:
             return Footprint.NOT_READ
-        before = _position_before(order, ledger, close)
-        return Footprint.NONE if view.of(order.leg).amt == before else Footprint.MOVED
+        held = view.of(order.leg).amt
+        by_others = moved_by_others(
+            (trade for trade in page.trades if trade.leg_of(context.account) == order.leg), others
+        )
+        fitting = (_position_before(order, ledger, close), ledger.amt + by_others)
+        return Footprint.NONE if held in fitting else Footprint.MOVED
 
     async def _conclude(
         self, order: Order, change: Callable[[Order, int], Order], trades: tuple[Trade, ...], why: str
@@ -328,10 +333,10 @@ class Resolver:
         return concluded
 
 
-def _others(reads: Reads, order: Order, numbers: tuple[VenueOrderId, ...]) -> frozenset[VenueOrderId]:
+def _others(reads: Reads, order: Order, numbers: tuple[VenueOrderId, ...]) -> dict[VenueOrderId, Order]:
     """Which of the venue's orders are other orders of ours: those need not be asked for."""
     found = {number: reads.order_by_number(order.leg.symbol, number) for number in numbers}
-    return frozenset(n for n, each in found.items() if each and each.client_order_id != order.client_order_id)
+    return {n: each for n, each in found.items() if each and each.client_order_id != order.client_order_id}
 
 
 def _position_before(order: Order, ledger: LedgerState, close: Close | None) -> Decimal:

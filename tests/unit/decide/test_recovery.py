@@ -6,6 +6,8 @@ from dataclasses import replace
 from itertools import product
 from typing import TYPE_CHECKING
 
+import pytest
+
 from holdfast.decide.recovery import (
     ABSENCE_SPACING_MS,
     EARLIER_MS_MAX,
@@ -14,13 +16,14 @@ from holdfast.decide.recovery import (
     Resolution,
     UnknownFacts,
     is_same_order,
+    moved_by_others,
     resolve,
     window_end_ms,
 )
 from holdfast.domain.names import VenueOrderId
 from holdfast.domain.order import OrderState
 from holdfast.domain.sides import PositionSide, Side
-from tests.unit.decide.samples import LIMITS, NOW, ORDER, OTHER_SYMBOL, REPORT, ZERO, D
+from tests.unit.decide.samples import LIMITS, NOW, ORDER, OTHER_SYMBOL, REPORT, TRADE, ZERO, D
 from tests.unit.decide.tables import Row, hold_to
 
 if TYPE_CHECKING:
@@ -121,3 +124,19 @@ def test_an_older_order_under_the_same_client_id_is_not_ours() -> None:
         replace(REPORT, venue_ms=since - 1),
     ):
         assert not is_same_order(ORDER, other)
+
+
+@pytest.mark.parametrize(
+    ("of_others", "own_closed", "against_drift", "moved"),
+    [("0", "0", "0", "0"), ("3", "0", "0", "3"), ("3", "3", "3", "0"), ("3", "5", "3", "0"), ("0", "5", "0", "0")],
+)
+def test_what_others_moved_is_their_trades_and_what_own_orders_closed_of_them(
+    of_others: str, own_closed: str, against_drift: str, moved: str
+) -> None:
+    """Own fills that the ledger followed explain nothing; own fills against the drift undo what others did."""
+    foreign, close = VenueOrderId(900), replace(ORDER, side=Side.SELL, against_drift_qty=D(against_drift))
+    parts = [replace(TRADE, order_id=foreign, side=Side.BUY, qty=D(of_others))]
+    half = D(own_closed) / 2
+    parts += [replace(TRADE, order_id=VenueOrderId(901), side=Side.SELL, qty=half)] * 2
+
+    assert moved_by_others(parts, {VenueOrderId(901): close}) == D(moved)

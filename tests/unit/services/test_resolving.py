@@ -53,6 +53,29 @@ def test_an_order_without_an_answer_ends_as_the_exchange_says(filled: str, heard
     play(story)
 
 
+@pytest.mark.parametrize(("is_told", "is_over"), [(True, True), (False, False)], ids=["by trades", "by nothing"])
+def test_a_position_that_others_moved_keeps_no_order_in_doubt(is_told: bool, is_over: bool) -> None:  # noqa: FBT001 - a table of truths
+    """An order that nobody took ends though somebody traded meanwhile, if that trade explains all of the difference."""
+
+    async def story() -> None:
+        world = await new_world()
+
+        async def lost(_permit: Permit) -> SubmitOutcome:
+            world.venue.trade(LEG, Side.BUY, D(3))
+            if not is_told:
+                world.venue.trade_list.clear()
+            return Unknown("timed out")
+
+        world.venue.scripts.append(lost)
+        async with running(world.resolver.run):
+            await world.execute(world.plan("p1"))
+            await pass_ms(20_000)
+        assert [result.error for result in await world.flushed()] == ([Reason.NOT_ACCEPTED.value] if is_over else [])
+        assert (await world.ledger()).amt == ZERO
+
+    play(story)
+
+
 def test_an_order_that_exists_already_is_adopted() -> None:
     """The venue's "exists already" is asked about, and its fill is ours."""
 

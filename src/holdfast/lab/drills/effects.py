@@ -183,10 +183,9 @@ def path_of_caller() -> str:
     for _ in range(FRAMES_MAX):
         if frame is None:
             break
-        file, name = frame.f_code.co_filename, frame.f_code.co_qualname
-        if (SERVICES in file or COMPOSE in file) and name not in PASSED_THROUGH:
+        file, tidy = frame.f_code.co_filename, frame.f_code.co_qualname.replace(".<locals>", "")
+        if (SERVICES in file or COMPOSE in file) and tidy not in PASSED_THROUGH:
             service = service or _service_of(frame)
-            tidy = name.replace(".<locals>", "")
             if not names or names[-1] != tidy:
                 names.append(tidy)
         frame = frame.f_back
