@@ -27,7 +27,7 @@ from typing import TYPE_CHECKING
 from holdfast.clock import SystemClock
 from holdfast.domain.entry import Entry, EntryKind
 from holdfast.domain.errors import BusUnavailable, Unavailable
-from holdfast.domain.names import AccountId, Symbol
+from holdfast.domain.names import AccountId, HoldId, Symbol
 from holdfast.domain.operator import OperatorRequest, RequestKind, RequestState
 from holdfast.journal import InlineRunner
 from holdfast.journal.opening import FileDatabase
@@ -53,7 +53,8 @@ PASSING = frozenset(
 )
 """Refusals of a moment: the same wish may pass a little later."""
 SWARM = ("SYM003USDT", "SYM004USDT", "SYM005USDT")
-OPEN_HOLDS = "SELECT hold_id, reason, owner, step_kind FROM hold WHERE symbol = ? AND released_ms IS NULL"
+OPEN_HOLDS = "SELECT hold_id, reason, owner, step_kind, step_text FROM hold WHERE symbol = ? AND released_ms IS NULL"
+GIVEN_UP = "closes brought no progress"
 LIVE_ORDERS = "SELECT client_order_id, state FROM orders WHERE symbol = ? AND settled = 0"
 LEDGER = "SELECT amt, version, agreed_version FROM leg WHERE symbol = ?"
 
@@ -232,8 +233,24 @@ class Traffic:
         await self.settled(symbol)
 
     async def settled(self, symbol: str) -> None:
-        """Wait until ledger and exchange agree on a symbol, nothing is under way, and no hold stands."""
-        await self.record.until(lambda: self.is_settled(symbol), f"{symbol} settles")
+        """Wait until ledger and exchange agree on a symbol, nothing is under way, and no hold stands.
+
+        A person lets a close begin anew when its attempts came to nothing, as the alert asks for.
+        """
+        for _ in range(TRIES_MAX):
+            await self.record.until(lambda: self._settled_or_given_up(symbol), f"{symbol} settles")
+            if await self.is_settled(symbol):
+                return
+            for hold_id in self._given_up(symbol):
+                await self.ask(RequestKind.APPROVE, symbol, hold_id)
+        raise Stuck(f"{symbol} is not settled after {TRIES_MAX} approvals")
+
+    async def _settled_or_given_up(self, symbol: str) -> bool:
+        return bool(self._given_up(symbol)) or await self.is_settled(symbol)
+
+    def _given_up(self, symbol: str) -> list[HoldId]:
+        rows = self.record.rows(OPEN_HOLDS, symbol)
+        return [HoldId(row["hold_id"]) for row in rows if GIVEN_UP in row["step_text"]]
 
     async def is_settled(self, symbol: str) -> bool:
         """Tell whether ledger and exchange agree, nothing is under way but resting orders, and no hold stands."""
@@ -261,10 +278,10 @@ class Traffic:
                 return
         raise Stuck(f"the operator's hold on {symbol} is not released after {TRIES_MAX} requests")
 
-    async def ask(self, kind: RequestKind, symbol: str) -> str:
+    async def ask(self, kind: RequestKind, symbol: str, hold_id: HoldId | None = None) -> str:
         """Journal a person's request and wait for its end; what came of it."""
         request_id = f"{kind.value}-{self.number}-{symbol.lower()}-{secrets.token_hex(4)}"
-        await self._journal(kind, symbol, request_id)
+        await self._journal(kind, symbol, request_id, hold_id)
         query = "SELECT state, outcome FROM request WHERE request_id = ?"
 
         async def has_ended() -> bool:
@@ -273,14 +290,14 @@ class Traffic:
         await self.record.until(has_ended, f"request {request_id} ends")
         return str(self.record.rows(query, request_id)[0]["outcome"])
 
-    async def _journal(self, kind: RequestKind, symbol: str, request_id: str) -> None:
+    async def _journal(self, kind: RequestKind, symbol: str, request_id: str, hold_id: HoldId | None) -> None:
         request = OperatorRequest(
             request_id=request_id,
             account=AccountId(ACCOUNT),
             kind=kind,
             symbol=Symbol(symbol),
             position_side=None,
-            hold_id=None,
+            hold_id=hold_id,
             qty="",
             name="drill",
             reason="the drill asks",
