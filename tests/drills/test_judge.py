@@ -10,7 +10,7 @@ import pytest
 from holdfast.domain.names import AccountId, PlanId, client_order_id
 from holdfast.lab.drills.judge import Seen, _accepted_once, _closes, _journaled, _outcomes, _sums
 from holdfast.lab.drills.record import PlanSent, Record
-from holdfast.lab.drills.stage import ACCOUNT
+from holdfast.lab.drills.victim_settings import ACCOUNT
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable

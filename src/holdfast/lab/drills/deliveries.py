@@ -23,8 +23,9 @@ from holdfast.lab.drills.effects import Moment, Shot
 from holdfast.lab.drills.judge import come_to_rest, judge
 from holdfast.lab.drills.record import PLANS, PlanSent, Record, Stuck
 from holdfast.lab.drills.report import Report
-from holdfast.lab.drills.stage import ACCOUNT, LIMITS, BusKind, LeaseWait, Stage, exchange, stage
+from holdfast.lab.drills.stage import BusKind, LeaseWait, Stage, exchange, stage
 from holdfast.lab.drills.traffic import Traffic
+from holdfast.lab.drills.victim_settings import ACCOUNT, LIMITS
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -27,7 +27,7 @@ from holdfast.journal import InlineRunner
 from holdfast.journal.opening import FileDatabase
 from holdfast.journal.store import SqlJournal
 from holdfast.lab.drills.record import POLL_S, Record, Stuck
-from holdfast.lab.drills.stage import ACCOUNT, PREFIX
+from holdfast.lab.drills.victim_settings import ACCOUNT, PREFIX
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

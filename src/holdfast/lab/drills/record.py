@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any, cast
 
 from holdfast.clock import SystemClock
 from holdfast.domain.errors import BusUnavailable, Unclassified
-from holdfast.lab.drills.stage import PREFIX
+from holdfast.lab.drills.victim_settings import PREFIX
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Awaitable, Callable

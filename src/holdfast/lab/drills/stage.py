@@ -27,6 +27,7 @@ from holdfast.lab.desk import Desk
 from holdfast.lab.drills.effects import Shot, Trace, aim
 from holdfast.lab.drills.nursery import nursery
 from holdfast.lab.drills.victim import Errand
+from holdfast.lab.drills.victim_settings import ACCOUNT, LIMITS, password_and_address, settings_text
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable
@@ -35,9 +36,6 @@ if TYPE_CHECKING:
     from holdfast.lab.drills.effects import Reached
     from holdfast.lab.drills.nursery import Nursery, Victim
 
-ACCOUNT = "main"
-"""What our settings call it; the simulator knows it by the stage's own name."""
-PREFIX = "quantum"
 INVENTED_SYMBOLS = 8
 BROKEN_MAX = 3
 """Stages that a job may lose (a victim that does not start, a simulator that is gone) before it gives up."""
@@ -67,18 +65,6 @@ class LeaseWait(Enum):
     STOOD_BY = "stood_by"
     """It runs out as soon as the next victim has asked for it in vain."""
     RUNS_OUT = "runs_out"
-
-
-LIMITS = """
-plan_age_ms_max = 120000
-recv_window_ms = 600
-unknown_margin_ms = 200
-settle_ms_max = 400
-evidence_ms_max = 1500
-view_interval_ms = 500
-close_backoff_ms = 200
-"""
-"""Shorter than in life where life only waits, so that a drill of many deaths takes minutes."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -387,31 +373,9 @@ async def stage(venue: Exchange, folder: Path, kind: BusKind, limits: str = LIMI
         bus = 'data_dir = "data"'
         if kind is BusKind.EXTERNAL:
             server = await stack.enter_async_context(EmbeddedServer(folder / "bus"))
-            keys["DRILL_BUS"], address = _password_and_address(server.url)
+            keys["DRILL_BUS"], address = password_and_address(server.url)
             bus += f'\nurl = "{address}"\npassword_env = "DRILL_BUS"'
         made = Stage(folder, folder, desk, name, venue.symbols, keys, venue.nursery, server)
-        made.settings_path.write_text(_settings(venue, venue.symbols, bus, limits))
+        made.settings_path.write_text(settings_text(venue.base_url, venue.symbols, bus, limits))
         stack.push_async_callback(made.close)
         yield made
-
-
-def _password_and_address(url: str) -> tuple[str, str]:
-    before, _, host = url.partition("@")
-    return before.rpartition(":")[2], f"redis://{host}"
-
-
-def _settings(venue: Exchange, symbols: tuple[str, ...], bus: str, limits: str) -> str:
-    listed = ", ".join(f'"{symbol}"' for symbol in symbols)
-    return f"""[bus]
-{bus}
-prefix = "{PREFIX}"
-[venue]
-rest_url = "{venue.base_url}"
-[accounts.{ACCOUNT}]
-symbols = [{listed}]
-read_key_env = "DRILL_KEY"
-read_secret_env = "DRILL_SECRET"
-{limits}
-[log]
-format = "console"
-"""
