@@ -56,7 +56,7 @@ ENDS = {
     "drift-long": End([], ["0.007"], ["-0.007"], "0", "0", is_healed=True),
     "drift-short": End([], ["-0.007"], ["0.007"], "0", "0", is_healed=True),
     "partial": End(["0.002"], ["0.005"], ["-0.005"], "0.002", "0.002", is_healed=True),
-    "flip": End(["-0.003"], ["0.01"], ["-0.007"], "0", "-0.003", is_healed=False),
+    "flip": End(["-0.003"], ["0.01"], ["-0.007"], "0", "0", is_healed=True),
     "deficit": End(["0.007"], ["-0.005"], [], "0.002", "0.007", is_healed=False),
     "deadlock": End([], ["0.007", "-0.007"], [], "0", "0", is_healed=True),
 }

@@ -34,37 +34,47 @@ def test_partial_excess_closes_only_what_the_ledger_lacks(world: World, sign: in
     assert desk.exchange.position(symbol) == 0
 
 
-def test_a_flip_closes_what_the_exchange_holds_and_leaves_the_rest_to_a_person(world: World) -> None:
-    """Ledger -0.3, exchange +0.7: 0.7 is closed, nothing more; the residue is a deficit that a person is told of."""
+def test_a_flip_closes_what_the_exchange_holds_and_writes_the_rest_down(world: World) -> None:
+    """Ledger -0.3, exchange +0.7: 0.7 is closed, nothing more; the trades explain the residue, and a person is told."""
     desk, symbol = world.main, world.symbol()
     desk.until_open(symbol)
     desk.bus.execute(symbol, "SELL", "0.3")
     desk.until_agreed(symbol)
     desk.exchange.trade(symbol, "BUY", "1.0")
-    desk.until_held(symbol)
-    desk.until_next_step(symbol, "would widen")
+    desk.until_written_down(symbol)
     until(lambda: world.alerts.about(symbol), "an alert")
-    never(lambda: len(desk.exchange.orders(symbol)) > 2, "a second close", QUIET_S)
     assert desk.exchange.sent(symbol) == [("SELL", "0.3"), ("SELL", "0.7")]
     assert desk.exchange.position(symbol) == 0
-    assert desk.bus.state(symbol)["ledger_amt"] == "-0.3"
-    assert desk.bus.refusal(symbol) == "hold_active"
-    assert desk.order(RequestKind.RELEASE, symbol).state is RequestState.REFUSED
-    assert desk.order(RequestKind.ADOPT, symbol).state is RequestState.DONE
-    desk.until_free(symbol)
     desk.until_agreed(symbol)
+    desk.until_open(symbol)
     assert len(desk.exchange.orders(symbol)) == 2
 
 
-def test_a_deficit_closes_nothing_until_a_person_adopts_it(world: World) -> None:
-    """Ledger 0.7, exchange 0.2: no order; adopt moves the ledger, the hold ends, plans go on."""
+def test_a_partial_close_by_hand_is_written_down(world: World) -> None:
+    """Ledger 0.7, somebody sells 0.5 by hand: no order; the ledger becomes 0.2 by the trade, and plans go on."""
     desk, symbol = world.main, world.symbol()
     desk.until_open(symbol)
     desk.bus.execute(symbol, "BUY", "0.7")
     desk.until_agreed(symbol)
     desk.exchange.trade(symbol, "SELL", "0.5")
+    desk.until_written_down(symbol)
+    until(lambda: world.alerts.about(symbol), "an alert")
+    desk.until_open(symbol)
+    desk.bus.execute(symbol, "SELL", "0.2")
+    assert desk.exchange.sent(symbol) == [("BUY", "0.7"), ("SELL", "0.2")]
+
+
+def test_a_deficit_without_trades_closes_nothing_until_a_person_adopts_it(world: World) -> None:
+    """Ledger 0.7, exchange 0.2, no trade says why: no order; adopt moves the ledger, the hold ends, plans go on."""
+    desk, symbol = world.main, world.symbol()
+    desk.until_open(symbol)
+    desk.bus.execute(symbol, "BUY", "0.7")
+    desk.until_agreed(symbol)
+    hidden = desk.exchange.arm("stale_trades", count=0, symbol=symbol, delay_ms=3_600_000)
+    desk.exchange.trade(symbol, "SELL", "0.5")
     desk.until_held(symbol)
     desk.until_next_step(symbol, "would widen")
+    assert hidden.hits > 0
     assert desk.bus.state(symbol)["drift"] == "-0.5"
     assert desk.order(RequestKind.ADOPT, symbol).state is RequestState.DONE
     desk.until_free(symbol)

@@ -6,8 +6,9 @@ from dataclasses import replace
 
 import pytest
 
-from holdfast.decide.episode import EpisodeFacts, MoveKind, next_move
+from holdfast.decide.episode import next_move
 from holdfast.decide.guardrails import CloseFacts, permit_close, plan_of
+from holdfast.decide.move import EpisodeFacts, MoveKind
 from holdfast.decide.reconcile import LegFacts, Status, judge
 from holdfast.domain.permit import Permit, Refusal
 from holdfast.domain.reasons import Reason

@@ -90,11 +90,12 @@ def test_03_an_old_view_does_not_delete_a_fresh_ledger(world: World, lag_ms: int
 def test_04_an_exchange_that_holds_less_than_the_ledger_is_not_sold_out(
     world: World, ours: str, reduction: str
 ) -> None:
-    """When somebody else reduced the position, nothing is closed and the drift is not widened: a person is told."""
+    """When the position shrank and no trades say why, nothing is closed, no drift is widened: a person is told."""
     desk, symbol = world.main, world.symbol()
     desk.until_open(symbol)
     desk.bus.execute(symbol, "BUY", ours)
     desk.until_agreed(symbol)
+    desk.exchange.arm("stale_trades", count=0, symbol=symbol, delay_ms=3_600_000)
     desk.exchange.trade(symbol, "SELL", reduction)
     desk.until_held(symbol)
     desk.until_next_step(symbol, "would widen")

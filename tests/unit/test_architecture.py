@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from holdfast.decide.episode import MoveKind
+from holdfast.decide.move import MoveKind
 from holdfast.decide.reconcile import Status
 from holdfast.domain.hold import HoldReason, StepKind
 from holdfast.domain.reasons import REASON_TEXT, Reason

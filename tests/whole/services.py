@@ -183,6 +183,11 @@ class Desk:
         until(lambda: self.is_released(symbol), f"{symbol} free: {self.bus.state(symbol)}", within_s)
         self.until_free(symbol, within_s)
 
+    def until_written_down(self, symbol: str, within_s: float = WITHIN_S) -> None:
+        """Wait until the ledger was moved by the trades of others and the episode is over."""
+        until(lambda: "WRITTEN_DOWN" in self.bus.events(symbol), f"{symbol} written down", within_s)
+        self.until_held_and_free(symbol, within_s)
+
     def is_released(self, symbol: str) -> bool:
         """Tell whether every hold of the symbol that was ever set was released."""
         events = self.bus.events(symbol)

@@ -115,11 +115,17 @@ def seen(said: Said) -> str:
     return "; ".join(parts)
 
 
+_CLASSES = (
+    ("own", "of our own"),
+    ("forced", "forced by the venue"),
+    ("foreign", "of somebody else"),
+    ("undone", "of our own closes"),
+)
+
+
 def _evidence(evidence: Said) -> str:
     found = [
-        f"{evidence.count(name)} {word} (trade {evidence.ids(name)})"
-        for name, word in (("own", "of our own"), ("forced", "forced by the venue"), ("foreign", "of somebody else"))
-        if evidence.count(name)
+        f"{evidence.count(name)} {word} (trade {evidence.ids(name)})" for name, word in _CLASSES if evidence.count(name)
     ]
     whole = "all trades since the watermark" if evidence.text("complete") == "True" else "the trades, incompletely,"
     return f"{whole} were read: {', '.join(found) or 'none that the ledger lacks'}"
@@ -234,6 +240,13 @@ def _repair(said: Said, entry: Entry) -> str:
     return f"{_saw(said)}{_row(said)}The ledger was repaired by trade ids.{booked}"
 
 
+def _written_down(said: Said, _entry: Entry) -> str:
+    return (
+        f"{_saw(said)}{_row(said)}The trades of others add up to the drift: the ledger was written down from "
+        f"{said.text('was')} to {said.text('ledger_after')}."
+    )
+
+
 def _adopted(said: Said, _entry: Entry) -> str:
     return f"{_saw(said)}The ledger was set to what the exchange holds, {_by(said)}."
 
@@ -283,6 +296,7 @@ TELLERS: dict[EntryKind, Callable[[Said, Entry], str]] = {
     EntryKind.HOLD_RELEASED: _hold_released,
     EntryKind.HOLD_IMPORTED: lambda said, e: f"HOLD {e.hold_id} stood on the bus ({said.text('detail')}): it counts.",
     EntryKind.REPAIR: _repair,
+    EntryKind.WRITTEN_DOWN: _written_down,
     EntryKind.CLOSE_PLANNED: _close_planned,
     EntryKind.CLOSE_SUPERSEDED: _close_superseded,
     EntryKind.CLOSE_CLAIMED: _close_claimed,

@@ -2,7 +2,9 @@
 
     newest      two views of one leg -> the one that counts
     reconcile   view x ledger x own orders x evidence -> Verdict        (the table of rows 1 to 9)
-    episode     verdict x hold x looks x closes -> what to do next      (hold, repair, close, ask, release)
+    evidence    trades since the watermark -> classed, and whether they add up to the drift
+    episode     verdict x hold x looks x closes -> what to do next      (the life of a hold)
+    remedies    a difference x evidence x policies -> what ends it      (book, write down, close, ask)
     close       a verdict of row 8 -> one close: size, slice, life
     permit      EXECUTE x facts x limits -> Permit | Refusal            (P3.3 and P3.2)
     guardrails  RECONCILE_CLOSE, OPERATOR_CLOSE x facts -> Permit | Refusal

@@ -13,8 +13,9 @@ E = exchange position, L = ledger, D = E - L, step = the symbol's quantity step.
     |     | unknown_ms_max and while no trades show it as rows 6 and 7 do | SETTLING  | -                |
     |  4  | no baseline yet (or an unledgered hold stands), E != 0, D != 0 | UNLEDGERED | unledgered      |
     |  5  | abs(D) < step                                                | AGREED     | -                |
-    |  6  | D is exactly our own missing fills, by trade id              | REPAIR     | (stays)          |
-    |  7  | D is those plus fills that the venue forced                  | FORCED     | forced_reduction |
+    |  6  | the trades explain D, and our own missing fills are all of it | REPAIR    | (stays)          |
+    |  7  | the trades explain D, and it is those plus fills that the venue forced; or the venue forced |   |       |
+    |     | some of it and a close would widen the drift                 | FORCED     | forced_reduction |
     |  8  | E and D have the same sign: closing shrinks the drift        | EXCESS     | drift            |
     |  9  | otherwise: a close would widen the drift                     | DEFICIT    | deficit          |
 
@@ -22,7 +23,8 @@ Row 2's equal case: equal milliseconds prove nothing against the ledger (I6), bu
 milliseconds is agreement. Row 3 counts only the part of an order that moves the ledger: a close's own fills
 undo the drift and explain nothing. Its bounds keep it from hiding a difference for ever: past them a hold says it
 aloud (no close follows while an own order is not settled). A time since which something settles that lies in the
-future proves nothing: the wait counts as over. Invariants I5, I6. Source: DESIGN §5, ADR 0002.
+future proves nothing: the wait counts as over. What the trades explain is `Evidence.explains`: the sum of all of them,
+each named, is D (ADR 0010). Invariants I5, I6. Source: DESIGN §5, ADR 0002.
 """
 
 from __future__ import annotations
@@ -37,11 +39,10 @@ from holdfast.domain.hold import HoldReason
 if TYPE_CHECKING:
     from decimal import Decimal
 
+    from holdfast.decide.evidence import Evidence
     from holdfast.domain.ledger import LedgerState
     from holdfast.domain.limits import Limits
-    from holdfast.domain.names import TradeId
     from holdfast.domain.order import Order
-    from holdfast.domain.trade import Trade
     from holdfast.domain.view import PositionView
 
 
@@ -56,37 +57,6 @@ class Status(Enum):
     FORCED = "FORCED"
     EXCESS = "EXCESS"
     DEFICIT = "DEFICIT"
-
-
-@dataclass(frozen=True, slots=True)
-class Evidence:
-    """Venue trades that the ledger lacks, each named by its trade id and classed by its order's client id."""
-
-    own: tuple[Trade, ...]
-    own_ledger_qty: Decimal
-    """Signed sum of what booking `own` would move the ledger by (a close's fills move it by nothing)."""
-    forced: tuple[Trade, ...]
-    foreign: tuple[Trade, ...]
-    complete: bool
-    """False if pages were cut off, or an order's origin could not be told: then it proves nothing."""
-    read_ms: int
-    """Our clock before the request."""
-    last_trade_id: TradeId | None
-    """Highest trade id seen; None if there was no trade."""
-    ledger_version: int
-    """The ledger that it was compared with; of another version it is void."""
-    stray: tuple[Trade, ...] = ()
-    """Trades of orders that carry our prefix and are not in the journal: the journal is not the newest one."""
-
-    @property
-    def forced_qty(self) -> Decimal:
-        """Signed sum of what the venue forced."""
-        return sum((trade.signed_qty for trade in self.forced), ZERO)
-
-    @property
-    def foreign_qty(self) -> Decimal:
-        """Signed sum of what others traded."""
-        return sum((trade.signed_qty for trade in self.foreign), ZERO)
 
 
 @dataclass(frozen=True, slots=True)
@@ -206,13 +176,14 @@ def _rows_6_to_9(facts: LegFacts, amount: Decimal, drift: Decimal) -> Verdict:
 
 
 def _shown_by_trades(facts: LegFacts, drift: Decimal) -> Status | None:
-    """Rows 6 and 7: REPAIR or FORCED if the trades that the ledger lacks are exactly the drift, else None."""
+    """Rows 6 and 7: REPAIR or FORCED if the trades that the ledger lacks explain the drift that way, else None."""
     evidence = facts.evidence
-    if evidence is None or not evidence.complete or evidence.ledger_version != facts.ledger.version:
+    if evidence is None or facts.view is None or not evidence.explains(drift, facts.ledger):
         return None
     if evidence.own and not evidence.forced and evidence.own_ledger_qty == drift:
         return Status.REPAIR
-    if evidence.forced and evidence.own_ledger_qty + evidence.forced_qty == drift:
+    is_all = evidence.own_ledger_qty + evidence.forced_qty == drift
+    if evidence.forced and (is_all or not same_sign(facts.view.amt, drift)):
         return Status.FORCED
     return None
 

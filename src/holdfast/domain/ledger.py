@@ -24,6 +24,8 @@ class MoveCause(Enum):
 
     FILL = "fill"
     REPAIR = "repair"
+    WRITE_DOWN = "write_down"
+    """By venue trades that explain the whole drift and are not ours."""
     ADOPT = "adopt"
     BASELINE = "baseline"
 

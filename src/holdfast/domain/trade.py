@@ -45,6 +45,15 @@ class Trade:
         return Leg(account, self.symbol, self.position_side)
 
 
+@dataclass(frozen=True, slots=True)
+class Undone:
+    """The part of one booked fill that moved no ledger: a close's, which undid a drift instead."""
+
+    trade_id: TradeId
+    signed_qty: Decimal
+    """What that part did to the position, signed."""
+
+
 _FORCED_PREFIXES = ("autoclose-", "adl_autoclose", "settlement_autoclose-")
 
 

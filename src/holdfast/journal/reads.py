@@ -16,7 +16,7 @@ from holdfast.journal import statements as sql
 from holdfast.journal.chain import entry_of, genesis_hash
 from holdfast.journal.rows import account_of, hold_of, leg_of
 from holdfast.journal.rows_operator import alert_of, request_of, result_of
-from holdfast.journal.rows_orders import close_of, order_of
+from holdfast.journal.rows_orders import close_of, order_of, undone_of
 from holdfast.ports.journal import AccountState, PlanRecord
 
 if TYPE_CHECKING:
@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from holdfast.domain.operator import Alert, OperatorRequest
     from holdfast.domain.order import Order
     from holdfast.domain.plan import PlanResult
+    from holdfast.domain.trade import Undone
     from holdfast.journal.backend import Session
 
 
@@ -142,6 +143,14 @@ class SqlReads:
         else:
             rows = self._session.all(sql.TRADE_IDS_AFTER, (self._account, symbol, after))
         return frozenset(row[0] for row in rows)
+
+    def undone_fills(self, leg: Leg, after: TradeId | None, from_ms: int) -> tuple[Undone, ...]:
+        """What the leg's booked fills did beyond the ledger, by trade id, oldest first."""
+        if after is None:
+            rows = self._session.all(sql.UNDONE_FROM, (*self._own(leg), from_ms))
+        else:
+            rows = self._session.all(sql.UNDONE_AFTER, (*self._own(leg), after))
+        return tuple(undone_of(row) for row in rows)
 
     def last_trade_id(self, leg: Leg) -> TradeId | None:
         """Highest trade id booked on the leg."""

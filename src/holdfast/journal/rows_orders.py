@@ -9,6 +9,7 @@ from holdfast.domain.amounts import format_amount
 from holdfast.domain.close import Approval, Close, CloseState
 from holdfast.domain.order import Order, OrderState
 from holdfast.domain.sides import Decision, Leg, OrderType, Side, TimeInForce
+from holdfast.domain.trade import Undone
 from holdfast.journal.rows import POSITION_SIDES, amount_or_none, amount_or_null, words_of
 
 if TYPE_CHECKING:
@@ -218,3 +219,9 @@ def fill_row(account: AccountId, trade: Trade, order: Order, ledger_part: Decima
         trade.source.value,
         format_amount(ledger_part),
     )
+
+
+def undone_of(row: Row) -> Undone:
+    """Decode what a fill did beyond the ledger: its id, side, quantity and ledger part, in that order."""
+    trade_id, side, qty, ledger_part = row
+    return Undone(trade_id, (Decimal(qty) - Decimal(ledger_part)) * _SIDES[side].sign)

@@ -71,6 +71,10 @@ FILL_NEW = f"{insert_new('fill', FILL_COLUMNS)} RETURNING trade_id"
 FILL_QUANTITIES = select(("client_order_id", "qty"), "fill", _ACCOUNT)
 TRADE_IDS_AFTER = select(("trade_id",), "fill", f"{_SYMBOL} AND trade_id > ?")
 TRADE_IDS_FROM = select(("trade_id",), "fill", f"{_SYMBOL} AND venue_ms >= ?")
+_UNDONE = ("trade_id", "side", "qty", "ledger_part")
+_BEYOND = "AND qty <> ledger_part"
+UNDONE_AFTER = select(_UNDONE, "fill", f"{_LEG} AND trade_id > ? {_BEYOND} ORDER BY trade_id")
+UNDONE_FROM = select(_UNDONE, "fill", f"{_LEG} AND venue_ms >= ? {_BEYOND} ORDER BY trade_id")
 LAST_TRADE_ID = select(("max(trade_id)",), "fill", _LEG)
 LAST_ORDER_ID = select(("order_id",), "fill", f"{_LEG} ORDER BY venue_ms DESC, trade_id DESC LIMIT 1")
 

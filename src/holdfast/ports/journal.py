@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from holdfast.domain.order import Order
     from holdfast.domain.plan import PlanResult
     from holdfast.domain.sides import Leg, PositionMode, TradingState
-    from holdfast.domain.trade import Trade
+    from holdfast.domain.trade import Trade, Undone
 
 Facts = TypeVar("Facts")
 Choice = TypeVar("Choice")
@@ -116,6 +116,13 @@ class Reads(Protocol):
 
     def booked_trade_ids(self, symbol: Symbol, after: TradeId | None, from_ms: int) -> frozenset[TradeId]:
         """Ids of the symbol's booked trades with id > `after` (or venue time >= `from_ms` if `after` is None)."""
+        ...
+
+    def undone_fills(self, leg: Leg, after: TradeId | None, from_ms: int) -> tuple[Undone, ...]:
+        """What the leg's booked fills did beyond the ledger, by trade id, oldest first.
+
+        Of fills with id > `after` (or venue time >= `from_ms` if `after` is None).
+        """
         ...
 
     def last_trade_id(self, leg: Leg) -> TradeId | None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-from holdfast.decide.episode import WAITS_FOR_A_PERSON, automatic_hold
+from holdfast.decide.move import WAITS_FOR_A_PERSON, automatic_hold
 from holdfast.domain.entry import Entry, EntryKind, JournaledEntry, JsonValue
 from holdfast.domain.hold import Hold, HoldOwner, HoldReason, NextStep, StepKind
 from holdfast.domain.names import HoldId

@@ -10,7 +10,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from holdfast.decide.episode import EpisodeFacts, automatic_hold
+from holdfast.decide.move import EpisodeFacts, automatic_hold
 from holdfast.decide.reconcile import LegFacts
 from holdfast.domain.amounts import ZERO
 from holdfast.domain.entry import EntryKind
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     import asyncio
     from decimal import Decimal
 
-    from holdfast.decide.reconcile import Evidence
+    from holdfast.decide.evidence import Evidence
     from holdfast.domain.instrument import Instrument
     from holdfast.domain.limits import Limits
     from holdfast.domain.sides import Leg

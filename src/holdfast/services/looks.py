@@ -16,12 +16,12 @@ from holdfast.decide.evidence import missing_trades, weigh
 from holdfast.ports.venue import TradeCursor
 
 if TYPE_CHECKING:
-    from holdfast.decide.reconcile import Evidence
+    from holdfast.decide.evidence import Evidence
     from holdfast.domain.ledger import LedgerState
     from holdfast.domain.names import ClientOrderId, TradeId, VenueOrderId
     from holdfast.domain.order import Order
     from holdfast.domain.sides import Leg
-    from holdfast.domain.trade import Trade, TradePage
+    from holdfast.domain.trade import Trade, TradePage, Undone
     from holdfast.domain.view import AccountView
     from holdfast.ports.journal import Reads
     from holdfast.ports.venue import VenueReader
@@ -63,7 +63,9 @@ async def _weigh(
     own = dict(found.own)
     if names:
         own.update(await context.journal.query(context.account, lambda reads: _own_by_name(reads, names)))
-    return weigh(page, found.ledger, found.booked, own_orders=own, client_ids=names, read_ms=read_ms)
+    return weigh(
+        page, found.ledger, found.booked, own_orders=own, client_ids=names, undone=found.undone, read_ms=read_ms
+    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,6 +74,7 @@ class _Journaled:
     booked: frozenset[TradeId]
     own: dict[VenueOrderId, Order]
     missing: tuple[Trade, ...]
+    undone: tuple[Undone, ...]
 
 
 def _journaled(reads: Reads, leg: Leg, page: TradePage) -> _Journaled:
@@ -84,7 +87,8 @@ def _journaled(reads: Reads, leg: Leg, page: TradePage) -> _Journaled:
             order = reads.order_by_number(leg.symbol, trade.order_id)
             if order is not None:
                 own[trade.order_id] = order
-    return _Journaled(ledger, booked, own, missing)
+    undone = reads.undone_fills(leg, cursor.after_trade_id, cursor.from_ms)
+    return _Journaled(ledger, booked, own, missing, undone)
 
 
 def _own_by_name(reads: Reads, names: dict[VenueOrderId, ClientOrderId]) -> dict[VenueOrderId, Order]:

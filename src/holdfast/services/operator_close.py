@@ -16,7 +16,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from holdfast.decide.close import side_that_shrinks, slice_of
-from holdfast.decide.episode import automatic_hold
+from holdfast.decide.move import automatic_hold
 from holdfast.domain.amounts import ZERO, format_amount, parse_amount
 from holdfast.domain.close import Approval, Close, CloseState
 from holdfast.domain.entry import Entry, EntryKind, JsonValue

@@ -54,6 +54,7 @@ EVENT_KINDS = frozenset(
         EntryKind.HOLD_RELEASED,
         EntryKind.HOLD_IMPORTED,
         EntryKind.REPAIR,
+        EntryKind.WRITTEN_DOWN,
         EntryKind.CLOSE_PLANNED,
         EntryKind.CLOSE_SUPERSEDED,
         EntryKind.CLOSE_CLAIMED,

@@ -18,14 +18,14 @@ from __future__ import annotations
 from itertools import chain
 from typing import TYPE_CHECKING
 
-from holdfast.decide.episode import MoveKind
+from holdfast.decide.move import MoveKind
 from holdfast.domain.sides import Leg, PositionMode, PositionSide
 
 if TYPE_CHECKING:
     from decimal import Decimal
 
     from holdfast.services.context import Context
-    from holdfast.services.moves import Judged
+    from holdfast.services.judged import Judged
     from holdfast.services.picture import Picture
 
 

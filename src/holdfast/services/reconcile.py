@@ -15,7 +15,8 @@ import asyncio
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from holdfast.decide.episode import MoveKind, next_move
+from holdfast.decide.episode import next_move
+from holdfast.decide.move import MoveKind
 from holdfast.decide.reconcile import Status, Verdict, judge
 from holdfast.domain.entry import Entry, EntryKind
 from holdfast.domain.errors import JournalBusy, VenueUnavailable
@@ -27,16 +28,17 @@ from holdfast.services.context import Errand
 from holdfast.services.first_start import FirstStart
 from holdfast.services.halting import halt_account
 from holdfast.services.holding import Written
+from holdfast.services.judged import Judged
 from holdfast.services.leg_memory import LegMemory, LegStep, Shown, read_leg
 from holdfast.services.looks import Look, take_look
-from holdfast.services.moves import Judged, write_move
+from holdfast.services.moves import write_move
 from holdfast.services.quiet import Quiet
 
 if TYPE_CHECKING:
     from collections.abc import Callable
     from decimal import Decimal
 
-    from holdfast.decide.episode import Move
+    from holdfast.decide.move import Move
     from holdfast.domain.close import Close
     from holdfast.domain.order import OrderReport
     from holdfast.domain.sides import PositionMode
@@ -277,7 +279,7 @@ class Reconciler:
             self._look(leg)
         elif move.kind is MoveKind.OPERATOR and verdict.row > 1:
             self._look_now_and_then(leg, memory)
-        elif move.kind in {MoveKind.REPAIR, MoveKind.ADOPT, MoveKind.SUPERSEDE}:
+        elif move.kind in {MoveKind.REPAIR, MoveKind.WRITE_DOWN, MoveKind.ADOPT, MoveKind.SUPERSEDE}:
             memory.evidence = memory.second = None  # what was booked by it is no evidence any more
             if move.kind is MoveKind.REPAIR:
                 # It is booked now. A close's fills move no ledger, so its version would not tell, and the same trades

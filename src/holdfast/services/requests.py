@@ -18,7 +18,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from holdfast.decide.episode import automatic_hold
+from holdfast.decide.move import automatic_hold
 from holdfast.domain.amounts import ZERO, format_amount
 from holdfast.domain.entry import Entry, EntryKind, JournaledEntry, JsonValue
 from holdfast.domain.errors import BusUnavailable, JournalBusy, VenueUnavailable
@@ -32,7 +32,7 @@ from holdfast.services.context import Errand
 from holdfast.services.holding import Written, alert_person, hold_entry, put_operator_hold
 from holdfast.services.knocks import Knocks
 from holdfast.services.looks import Look, take_look
-from holdfast.services.moves import adopt_view
+from holdfast.services.repairs import adopt_view
 
 if TYPE_CHECKING:
     from decimal import Decimal

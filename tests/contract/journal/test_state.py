@@ -12,7 +12,8 @@ from holdfast.domain.ledger import LedgerState, MoveCause
 from holdfast.domain.names import ClientOrderId, HoldId, PlanId, TradeId, VenueOrderId
 from holdfast.domain.operator import RequestState
 from holdfast.domain.order import OrderState
-from holdfast.domain.sides import Leg, PositionMode, TradingState
+from holdfast.domain.sides import Leg, PositionMode, Side, TradingState
+from holdfast.domain.trade import Undone
 from holdfast.ports.journal import AccountState, PlanRecord
 from tests.contract.journal.samples import (
     ACCOUNT,
@@ -244,6 +245,30 @@ def test_booked_trades_are_listed_by_id_or_time(place: Place) -> None:
         assert await get(journal, lambda reads: reads.booked_trade_ids(BTC, None, 1_100)) == {501, 502}
         assert await get(journal, lambda reads: reads.booked_trade_ids(ETH, None, 0)) == frozenset()
         assert await get(journal, lambda reads: (reads.last_trade_id(LEG), reads.last_trade_id(LONG))) == (502, None)
+
+    place.run(body)
+
+
+def test_what_fills_did_beyond_the_ledger_is_listed_by_leg(place: Place) -> None:
+    """A fill's part that moved no ledger is listed with its sign, after an id or from a time on; others are not."""
+
+    async def body(journal: SqlJournal) -> None:
+        def write(tx: Tx) -> None:
+            tx.put_order(ORDER)
+            for number, side, qty, part in (
+                (500, "BUY", "0.3", "0.3"),
+                (501, "SELL", "0.7", "0"),
+                (502, "BUY", "5", "2"),
+            ):
+                trade = replace(TRADE, trade_id=TradeId(number), side=Side(side), qty=D(qty), venue_ms=1_000 + number)
+                assert tx.book_trade(trade, ORDER, D(part))
+
+        await put(journal, write)
+        both = (Undone(TradeId(501), D("-0.7")), Undone(TradeId(502), D(3)))
+        assert await get(journal, lambda reads: reads.undone_fills(LEG, TradeId(500), 0)) == both
+        assert await get(journal, lambda reads: reads.undone_fills(LEG, TradeId(501), 0)) == both[1:]
+        assert await get(journal, lambda reads: reads.undone_fills(LEG, None, 1_502)) == both[1:]
+        assert await get(journal, lambda reads: reads.undone_fills(LONG, None, 0)) == ()
 
     place.run(body)
 

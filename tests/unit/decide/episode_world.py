@@ -7,8 +7,9 @@ from itertools import combinations, product
 from random import Random
 from typing import TYPE_CHECKING, Any
 
-from holdfast.decide.episode import EpisodeFacts
-from holdfast.decide.reconcile import Evidence, LegFacts, Status, Verdict
+from holdfast.decide.evidence import Evidence
+from holdfast.decide.move import EpisodeFacts
+from holdfast.decide.reconcile import LegFacts, Status, Verdict
 from holdfast.domain.close import CloseState
 from holdfast.domain.hold import Hold, HoldOwner, HoldReason, NextStep, StepKind
 from holdfast.domain.limits import ForeignPolicy, ReconcileClose, UnledgeredPolicy
@@ -186,7 +187,7 @@ def _evidence(world: World) -> Evidence | None:
     exchange, ledger = AMOUNTS[world.status]
     drift = D(exchange - ledger)
     whole = Evidence((), ZERO, (), (replace(TRADE, qty=drift),), complete=True, read_ms=NOW, last_trade_id=None,
-                     ledger_version=LEDGER.version)  # fmt: skip
+                     ledger_version=LEDGER.version, last_fill_ms=LEDGER.last_fill_ms)  # fmt: skip
     return {
         "none": None,
         "old version": replace(whole, ledger_version=LEDGER.version - 1),

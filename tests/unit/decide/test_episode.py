@@ -5,7 +5,8 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from holdfast.decide.episode import Move, MoveKind, automatic_hold, next_move
+from holdfast.decide.episode import next_move
+from holdfast.decide.move import Move, MoveKind, automatic_hold
 from holdfast.decide.reconcile import Status
 from holdfast.domain.hold import HoldReason, NextStep, StepKind
 from holdfast.domain.limits import ForeignPolicy, ReconcileClose, UnledgeredPolicy
@@ -86,6 +87,7 @@ DIFFERENCES: list[Row[World]] = [
     Row("no evidence", differs(lambda w: w.evidence in {"none", "old version"}), MoveKind.LOOK),
     Row("no second look", differs(lambda w: w.second == "none"), MoveKind.LOOK),
     Row("not explained yet", differs(lambda w: w.evidence != "whole" and not is_over(w)), MoveKind.LOOK),
+    Row("deficit, explained", lambda w: w.status is Status.DEFICIT and w.evidence == "whole", MoveKind.WRITE_DOWN),
     Row("deficit", lambda w: w.status is Status.DEFICIT, MoveKind.OPERATOR),
     Row(
         "policy hold",

@@ -10,12 +10,12 @@ from holdfast.decide.evidence import missing_trades, weigh
 from holdfast.domain.names import ClientOrderId, TradeId, VenueOrderId
 from holdfast.domain.order import OrderState
 from holdfast.domain.sides import Decision, PositionSide, Side
-from holdfast.domain.trade import TradePage
+from holdfast.domain.trade import TradePage, Undone
 from tests.unit.decide.samples import LEDGER, NOW, ORDER, OTHER_SYMBOL, TRADE, D
 from tests.unit.decide.tables import Row, hold_to
 
 if TYPE_CHECKING:
-    from holdfast.decide.reconcile import Evidence
+    from holdfast.decide.evidence import Evidence
     from holdfast.domain.order import Order
     from holdfast.domain.trade import Trade
 
@@ -45,7 +45,7 @@ def weighed(trades: list[Trade], own: dict[VenueOrderId, Order], looked_up: str 
     """Weigh a page of trades."""
     names = {} if looked_up is None else {trade.order_id: ClientOrderId(looked_up) for trade in trades}
     page = TradePage(tuple(trades), complete)
-    return weigh(page, LEDGER, frozenset(), own_orders=own, client_ids=names, read_ms=NOW)
+    return weigh(page, LEDGER, frozenset(), own_orders=own, client_ids=names, undone=(), read_ms=NOW)
 
 
 def classed(case: Case) -> str:
@@ -89,11 +89,32 @@ def test_the_sums_are_signed_and_the_watermark_is_the_highest_id() -> None:
     ]
     foreign = weighed(trades, {}, "web_1", complete=True)
     forced = weighed(trades, {}, "autoclose-1", complete=True)
-    assert (foreign.foreign_qty, foreign.forced_qty) == (D(-2), D(0))
-    assert (forced.foreign_qty, forced.forced_qty) == (D(0), D(-2))
+    assert (foreign.total_qty, foreign.forced_qty) == (D(-2), D(0))
+    assert (forced.foreign, forced.forced_qty) == ((), D(-2))
     assert foreign.last_trade_id == 104
     assert (foreign.ledger_version, foreign.read_ms) == (LEDGER.version, NOW)
     assert weighed([], {}, None, complete=True).last_trade_id is None
+
+
+def test_only_all_of_it_explains_a_drift() -> None:
+    """All classes add up; one cut page, one other ledger or one lot less explain nothing."""
+    close = replace(OWN, decision=Decision.RECONCILE_CLOSE, side=Side.SELL, against_drift_qty=D(5))
+    trades = [
+        replace(TRADE, trade_id=TradeId(101), qty=D(9), order_id=VenueOrderId(1)),
+        replace(TRADE, trade_id=TradeId(103), qty=D(1), side=Side.SELL),
+    ]
+    page = TradePage(tuple(trades), complete=True)
+    names = {VenueOrderId(1): ClientOrderId("web_1")}
+    undone = (Undone(TradeId(102), D(-3)),)
+    found = weigh(
+        page, LEDGER, frozenset(), own_orders={TRADE.order_id: close}, client_ids=names, undone=undone, read_ms=NOW
+    )
+    assert (found.own_ledger_qty, found.total_qty) == (D(0), D(5))
+    assert found.explains(D(5), LEDGER)
+    assert not found.explains(D(4), LEDGER)
+    assert not replace(found, complete=False).explains(D(5), LEDGER)
+    assert not found.explains(D(5), replace(LEDGER, version=LEDGER.version + 1))
+    assert not found.explains(D(5), replace(LEDGER, last_fill_ms=LEDGER.last_fill_ms + 1)), "a close was booked since"
 
 
 def test_own_trades_move_the_ledger_by_their_orders_part_only() -> None:

@@ -13,13 +13,16 @@ from typing import TYPE_CHECKING
 import pytest
 
 from holdfast.decide.close import plan_close
-from holdfast.decide.episode import EpisodeFacts, Move, MoveKind, next_move
+from holdfast.decide.episode import next_move
+from holdfast.decide.evidence import Evidence
 from holdfast.decide.guardrails import CloseFacts, permit_close, plan_of
-from holdfast.decide.reconcile import Evidence, LegFacts, Verdict, judge
+from holdfast.decide.move import EpisodeFacts, Move, MoveKind
+from holdfast.decide.reconcile import LegFacts, Verdict, judge
 from holdfast.domain.close import Close, CloseState
 from holdfast.domain.hold import Hold, NextStep, StepKind
 from holdfast.domain.permit import Permit
 from holdfast.domain.sides import TradingState
+from holdfast.domain.trade import Undone
 from tests.unit.decide.samples import ACCOUNT, HOLD, INSTRUMENT, LEDGER, LIMITS, NOW, TRADE, VIEW, ZERO, D
 
 if TYPE_CHECKING:
@@ -38,6 +41,12 @@ class World:
     ledger: LedgerState
     fills: tuple[int, ...]
     """How many tenths of each close the venue fills, in turn, the last for ever."""
+    foreign: D
+    """What somebody else traded."""
+    shown: bool = True
+    """Whether the venue's trades say so."""
+    undone: D = ZERO
+    """What our closes did, signed."""
     now: int = NOW
     hold: Hold | None = None
     close: Close | None = None
@@ -74,11 +83,14 @@ class World:
                     next_step=move.step or base.next_step,
                 )
             case MoveKind.LOOK:
-                drift = self.exchange - self.ledger.amt
-                trade = replace(TRADE, qty=drift)
-                self.second = replace(view)
-                self.evidence = Evidence((), ZERO, (), (trade,), complete=True, read_ms=self.now, last_trade_id=None,
-                                         ledger_version=self.ledger.version)  # fmt: skip
+                self.now += 0 if self.shown else 200
+                self.second = replace(view, as_of_ms=self.now, read_ms=self.now)
+                self.evidence = self._evidence()
+            case MoveKind.WRITE_DOWN:
+                assert self.evidence is not None
+                moved = self.evidence.total_qty
+                self.foreign = self.undone = ZERO
+                self.ledger = replace(self.ledger, amt=self.ledger.amt + moved, version=self.ledger.version + 1)
             case MoveKind.CLOSE:
                 self._plan(view)
             case MoveKind.SUPERSEDE:
@@ -93,6 +105,20 @@ class World:
                 self.hold = None if move.release else self.hold
             case _:
                 pass
+
+    def _evidence(self) -> Evidence:
+        return Evidence(
+            own=(),
+            own_ledger_qty=ZERO,
+            forced=(),
+            foreign=(replace(TRADE, qty=self.foreign),) if self.shown else (),
+            complete=True,
+            read_ms=self.now,
+            last_trade_id=None,
+            ledger_version=self.ledger.version,
+            last_fill_ms=self.ledger.last_fill_ms,
+            undone=(Undone(TRADE.trade_id, self.undone),),
+        )
 
     def _plan(self, view: PositionView) -> None:
         assert self.hold is not None
@@ -138,6 +164,7 @@ class World:
         self.exchange += choice.side.sign * filled
         assert abs(self.exchange) == abs(before) - filled, "a close raised the exposure or flipped it (I1)"
         assert abs(self.exchange - self.ledger.amt) == abs(before - self.ledger.amt) - filled, "beyond the drift (I2)"
+        self.undone += choice.side.sign * filled
         self.close = self.second = self.evidence = None
         if filled:
             self.ledger = replace(self.ledger, last_fill_ms=self.now)
@@ -147,9 +174,10 @@ class World:
             self.hold = replace(self.hold, close_attempts=self.hold.close_attempts + 1, next_step=step)
 
 
-def walk(exchange: int, ledger: int, fills: tuple[int, ...]) -> World:
+def walk(exchange: int, ledger: int, fills: tuple[int, ...], *, shown: bool = True) -> World:
     """Take turns until nothing is left to do, or a person's turn has come."""
-    world = World(D(exchange), replace(LEDGER, amt=D(ledger), agreed_version=None), fills)
+    book = replace(LEDGER, amt=D(ledger), agreed_version=None)
+    world = World(D(exchange), book, fills, D(exchange - ledger), shown)
     for _ in range(TURNS_MAX):
         move = world.turn()
         if move.kind in {MoveKind.NOTHING, MoveKind.OPERATOR}:
@@ -160,27 +188,41 @@ def walk(exchange: int, ledger: int, fills: tuple[int, ...]) -> World:
 PATTERNS = [(10,), (5, 10), (0, 10), (0, 0, 5, 0, 0, 10), (0,), (4,)]
 
 
+def closable(exchange: int, ledger: int) -> int:
+    """How much may be closed in all."""
+    drift = exchange - ledger
+    return min(abs(drift), abs(exchange)) if exchange * drift > 0 else 0
+
+
 @pytest.mark.parametrize("fills", PATTERNS, ids=str)
-def test_every_drift_comes_to_its_end(fills: tuple[int, ...]) -> None:
-    """Every drift of a small world ends, in bounded turns, in agreement or with a person, and nothing gets worse."""
+def test_every_explained_drift_ends_in_agreement(fills: tuple[int, ...]) -> None:
+    """What may be closed is closed, what is left is written down by the trades; only a close that fails asks."""
     for exchange, ledger in product(range(-8, 9), range(-8, 9)):
-        world = walk(exchange, ledger, fills)
-        drift = exchange - ledger
-        closable = min(abs(drift), abs(exchange)) if exchange * drift > 0 else 0
-        if drift == 0:
+        world, most = walk(exchange, ledger, fills), closable(exchange, ledger)
+        if exchange == ledger:
             assert world.moves == [MoveKind.AGREE, MoveKind.NOTHING]
-        elif closable == 0:
-            assert world.sent == 0, "a close would widen the drift"
-            assert world.exchange == exchange
-            assert world.moves[-1] is MoveKind.OPERATOR
-        elif fills == (0,):
+        elif fills == (0,) and most:
             assert world.sent == LIMITS.close_attempts_max
             assert world.moves[-1] is MoveKind.OPERATOR
         else:
-            assert abs(world.exchange - ledger) == abs(drift) - closable
-            assert (world.hold is None) is (world.exchange == ledger)
-            assert world.moves[-1] is (MoveKind.NOTHING if world.exchange == ledger else MoveKind.OPERATOR)
-        assert world.ledger.amt == ledger, "a close moved the ledger"
+            assert abs(world.exchange) == abs(exchange) - most
+            assert world.exchange * exchange >= 0
+            assert (world.ledger.amt, world.hold, world.moves[-1]) == (world.exchange, None, MoveKind.NOTHING)
+            left = abs(exchange - ledger) - most
+            assert (world.moves.count(MoveKind.WRITE_DOWN) == 1) is (left > 0)
+            assert (world.ledger.amt == ledger) is (left == 0), "a close moved the ledger"
+
+
+@pytest.mark.parametrize("fills", [(10,), (4,)], ids=str)
+def test_what_no_trades_explain_is_closed_or_a_persons(fills: tuple[int, ...]) -> None:
+    """Without trades an excess is closed after the deadline, and no ledger ever moves: the rest is a person's."""
+    for exchange, ledger in product(range(-8, 9), range(-8, 9)):
+        world, most = walk(exchange, ledger, fills, shown=False), closable(exchange, ledger)
+        assert world.ledger.amt == ledger
+        assert abs(world.exchange) == abs(exchange) - most
+        agrees = world.exchange == ledger
+        assert world.moves[-1] is (MoveKind.NOTHING if agrees else MoveKind.OPERATOR)
+        assert (world.hold is None) is agrees
 
 
 def test_a_large_drift_is_closed_slice_by_slice() -> None:

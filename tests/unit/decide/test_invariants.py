@@ -9,11 +9,13 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from holdfast.decide.episode import MoveKind, next_move
+from holdfast.decide.episode import next_move
+from holdfast.decide.evidence import Evidence
 from holdfast.decide.guardrails import permit_close, plan_of
+from holdfast.decide.move import MoveKind
 from holdfast.decide.outcome import adopt_report, not_accepted, refused, unknown
 from holdfast.decide.permit import BusReading, permit_execute
-from holdfast.decide.reconcile import Evidence, LegFacts, Status, judge
+from holdfast.decide.reconcile import LegFacts, Status, judge
 from holdfast.domain.close import CloseState
 from holdfast.domain.hold import HoldOwner, HoldReason
 from holdfast.domain.limits import ForeignPolicy, UnledgeredPolicy
@@ -177,7 +179,7 @@ def test_i5_a_missing_or_stale_fact_denies_a_close(missing: dict[str, Any]) -> N
 EVIDENCE = st.builds(
     lambda own, qty, forced, complete, version: Evidence(
         (TRADE,) if own else (), qty if own else ZERO, (TRADE,) if forced else (), (), complete=complete, read_ms=NOW,
-        last_trade_id=None, ledger_version=version,
+        last_trade_id=None, ledger_version=version, last_fill_ms=LEDGER.last_fill_ms,
     ),
     st.booleans(), LOTS, st.booleans(), st.booleans(), st.sampled_from([LEDGER.version, LEDGER.version - 1]),
 )  # fmt: skip

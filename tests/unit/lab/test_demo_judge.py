@@ -94,13 +94,17 @@ def as_promised(scenario: Scenario) -> Facts:
         position_end=scenario.position_end,
         ledger_end=scenario.ledger,
     )
+    if scenario.ending is Ending.WRITTEN_DOWN:
+        written = (format_amount(scenario.ledger), format_amount(scenario.position_end))
+        facts = replace(facts, written_down=written, ledger_end=scenario.position_end)
     if scenario.close:
         facts = with_close(scenario, facts)
+    if scenario.tells_operator:
+        facts = replace(facts, alert=AlertSeen("BTCUSDT is held: drift", T0 + 30 * MS))
     if scenario.needs_operator:
         facts = replace(
             facts,
             next_step="a person decides",
-            alert=AlertSeen("BTCUSDT is held: drift", T0 + 30 * MS),
             hold_ids_watched=(HOLD,) * 30,
             watched_ms=1_500,
             refused_again=refused("p-2", 1_600),
@@ -210,9 +214,15 @@ WITHOUT_A_CLOSE: tuple[Spoil, ...] = (
     ("a close was claimed", "nothing_closed", lambda f: replace(f, claimed=("rc-1",))),
     ("a close at the exchange", "nothing_else_ordered", plus_order("-0.001", reduce_only=True)),
 )
-WITH_AN_OPERATOR: tuple[Spoil, ...] = (
+TOLD: tuple[Spoil, ...] = (
     ("no alert", "operator_alerted", lambda f: replace(f, alert=None)),
     ("an alert about something else", "operator_alerted", lambda f: replace(f, alert=AlertSeen("hello", T0))),
+)
+WRITTEN_DOWN: tuple[Spoil, ...] = (
+    ("not written down", "ledger_written_down", lambda f: replace(f, written_down=None)),
+    ("written down to another amount", "ledger_written_down", lambda f: replace(f, written_down=("-0.003", "7"))),
+)
+WITH_AN_OPERATOR: tuple[Spoil, ...] = (
     ("not watched", "hold_stood", lambda f: replace(f, hold_ids_watched=())),
     ("gone for a moment", "hold_stood", lambda f: replace(f, hold_ids_watched=(HOLD, "", HOLD))),
     ("no next step", "hold_stood", lambda f: replace(f, next_step="")),
@@ -259,8 +269,12 @@ FREED: tuple[Spoil, ...] = (
 def spoils_of(scenario: Scenario) -> tuple[Spoil, ...]:
     """Every way in which this scenario can be broken."""
     spoils = EVERYWHERE + (WITH_A_CLOSE if scenario.close else WITHOUT_A_CLOSE)
+    if scenario.tells_operator:
+        spoils += TOLD
     if scenario.needs_operator:
         spoils += WITH_AN_OPERATOR
+    if scenario.ending is Ending.WRITTEN_DOWN:
+        spoils += WRITTEN_DOWN
     spoils += HELD if scenario.ending is Ending.HELD else TRADING_AGAIN
     return spoils + (FREED if scenario.ending is Ending.FREED_BY_HAND else ())
 
@@ -302,9 +316,9 @@ def test_nothing_seen_keeps_no_promise_but_that_nothing_was_done(scenario: Scena
 
 @pytest.mark.parametrize("scenario", SCENARIOS.values(), ids=SCENARIOS)
 def test_healed_means_agreement_without_a_hold(scenario: Scenario) -> None:
-    """`healed` is true where exchange and ledger agree and no hold stands: not for flip, not for deficit."""
+    """`healed` is true where exchange and ledger agree and no hold stands: not for deficit."""
     body = report_of(scenario, as_promised(scenario), ()).to_json()
-    assert body["healed"] is (scenario.name not in {"flip", "deficit"})
+    assert body["healed"] is (scenario.name != "deficit")
 
 
 def test_times_count_from_the_acceptance_of_the_trade_by_hand() -> None:

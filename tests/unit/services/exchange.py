@@ -49,6 +49,8 @@ class Exchange:
     updated_ms: dict[Leg, int] = field(default_factory=dict)
     trade_list: list[Trade] = field(default_factory=list)
     orders: dict[ClientOrderId, Book] = field(default_factory=dict)
+    """By client id: a constant one of the venue's own names its newest order."""
+    numbered: dict[VenueOrderId, Book] = field(default_factory=dict)
     requests: list[Permit] = field(default_factory=list)
     """Every request that reached it, scripted ones included."""
     scripts: deque[Callable[[Permit], Awaitable[SubmitOutcome]]] = field(default_factory=deque)
@@ -61,6 +63,8 @@ class Exchange:
     book_reads: int = 0
     before_book: Callable[[], Awaitable[None]] | None = None
     """Run once, while the order book is being read."""
+    trades_are_hidden: bool = False
+    """Whether `userTrades` shows none."""
     lookups: int = 0
     before_view: Callable[[], Awaitable[None]] | None = None
     """Run once, while a position is being read."""
@@ -104,7 +108,7 @@ class Exchange:
             reduce_only=False,
             venue_ms=now,
         )
-        self.orders[ClientOrderId(name)] = Book(report, leg)
+        self.orders[ClientOrderId(name)] = self.numbered[number] = Book(report, leg)
         if not self.stream_is_silent:
             for hear in self.on_trade:
                 hear(replace(trade, client_order_id=ClientOrderId(name), source=Source.STREAM), report)
@@ -178,6 +182,7 @@ class Exchange:
                 t
                 for t in self.trade_list
                 if t.symbol == symbol
+                and not self.trades_are_hidden
                 and (t.trade_id > cursor.after_trade_id if cursor.after_trade_id else t.venue_ms >= cursor.from_ms)
             ),
             complete=True,
@@ -193,7 +198,8 @@ class Exchange:
     async def order_by_number(self, symbol: Symbol, order_id: VenueOrderId) -> OrderReport | None:
         await pass_ms(1)
         self._answer()
-        return next((b.report for b in self.orders.values() if b.report.order_id == order_id), None)
+        book = self.numbered.get(order_id)
+        return book.report if book is not None else None
 
     async def open_orders(self, symbol: Symbol | None) -> tuple[OrderReport, ...]:
         self.book_reads += 1

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from holdfast.domain.entry import EntryKind
 from holdfast.domain.hold import HoldReason
 from holdfast.domain.limits import ReconcileClose
 from holdfast.domain.operator import RequestKind, RequestState
@@ -82,11 +83,36 @@ def test_an_excess_is_held_closed_and_released(ledger: str, foreign: str, left: 
 
 
 @pytest.mark.parametrize("sold", ["5", "7"])
-def test_a_deficit_closes_nothing_and_asks_a_person(sold: str) -> None:
-    """The exchange holds less than the ledger: nothing is sent, the hold stands, a person was told."""
+def test_a_deficit_that_trades_explain_is_written_down_and_told(sold: str) -> None:
+    """What somebody sold by hand is taken off the ledger by its trade id, the hold ends, and a person was told."""
 
     async def story() -> None:
         world = await new_world()
+        await world.own(D(7))
+        async with running(*everything(world)):
+            await pass_ms(3_000)
+            (trade,) = world.venue.trade(LEG, Side.SELL, D(sold))
+            await pass_ms(20_000)
+            assert world.venue.requests == []
+            assert await world.holds() == ()
+            assert (await world.ledger()).amt == D(7) - D(sold)
+            assert (await world.ledger()).watermark_trade_id == trade.trade_id
+            assert world.person.told
+            assert (await world.entries()).count(EntryKind.WRITTEN_DOWN) == 1
+
+    play(story)
+
+
+@pytest.mark.parametrize("sold", ["5", "7"])
+def test_a_deficit_that_no_trades_explain_closes_nothing_and_asks_a_person(sold: str) -> None:
+    """The exchange holds less than the ledger and nobody knows why: nothing is sent, the hold stands, a person knows.
+
+    Once the trades show at last, the ledger is written down by them all the same.
+    """
+
+    async def story() -> None:
+        world = await new_world()
+        world.venue.trades_are_hidden = True
         await world.own(D(7))
         async with running(*everything(world)):
             await pass_ms(3_000)
@@ -94,14 +120,19 @@ def test_a_deficit_closes_nothing_and_asks_a_person(sold: str) -> None:
             await pass_ms(20_000)
             assert world.venue.requests == []
             assert [hold.reason for hold in await world.holds()] == [HoldReason.DEFICIT]
+            assert (await world.ledger()).amt == D(7)
             assert world.person.told
             assert world.metrics.without_next_step == 0
+            world.venue.trades_are_hidden = False
+            await pass_ms(20_000)
+            assert await world.holds() == ()
+            assert (await world.ledger()).amt == D(7) - D(sold)
 
     play(story)
 
 
-def test_a_flipped_position_is_closed_and_the_rest_is_a_persons() -> None:
-    """Exchange -2 against a ledger of 7: the 2 are closed, the missing 7 are held for a person, no more is sent."""
+def test_a_flipped_position_is_closed_and_the_rest_is_written_down() -> None:
+    """Exchange -2 against a ledger of 7: the 2 are closed, the missing 7 are written down, and both agree at 0."""
 
     async def story() -> None:
         world = await new_world()
@@ -111,8 +142,8 @@ def test_a_flipped_position_is_closed_and_the_rest_is_a_persons() -> None:
             world.venue.trade(LEG, Side.SELL, D(9))
             await pass_ms(20_000)
             assert [(permit.side, permit.qty) for permit in world.venue.requests] == [(Side.BUY, D(2))]
-            assert (await world.ledger()).amt == D(7)
-            assert [hold.reason for hold in await world.holds()] == [HoldReason.DEFICIT]
+            assert (await world.ledger()).amt == ZERO
+            assert await world.holds() == ()
             assert world.person.told
 
     play(story)

@@ -125,6 +125,8 @@ class Facts:
     """When the exchange accepted the close by hand."""
     released_ns: int | None = None
     """When the hold's key was gone."""
+    written_down: tuple[str, str] | None = None
+    """What the ledger was and became, by the WRITTEN_DOWN event."""
     release_event_hold: str = ""
     """The hold that the HOLD_RELEASED event named."""
     allow_ns: int | None = None

@@ -1,6 +1,7 @@
 """Were the promises of a scenario kept? Facts in, promises out, each judged at the exchange and on the bus. Pure.
 
-`close` / `none`: whether the scenario has a close due. `operator`: it ends held, or freed by hand.
+`close` / `none`: whether the scenario has a close due. `operator`: it ends held, or freed by hand; `told`: a person is
+told (those, and written down).
 
     | promise              | of          | kept if                                                                 |
     |----------------------|-------------|-------------------------------------------------------------------------|
@@ -14,17 +15,18 @@
     | nothing_closed       | none        | no RECONCILE_CLOSE on the stream, no close claimed                      |
     | nothing_else_ordered | all         | of ours the exchange saw that close alone, until trading resumed        |
     | position_closed      | close, freed | the exchange showed the promised position after the close (by hand)    |
-    | operator_alerted     | operator    | an alert about the symbol was at the webhook, before anybody acted      |
+    | operator_alerted     | told        | an alert about the symbol was at the webhook, before anybody acted      |
     | hold_stood           | operator    | while nobody acted the key held this hold at every read, the published  |
     |                      |             | state named a next step, and another plan was refused                   |
     | hold_stands          | held        | at the end the key holds this hold                                      |
     | drift_not_widened    | held        | at the end abs(exchange - ledger) is not above what it was, and both    |
     |                      |             | are as promised                                                         |
-    | hold_released        | healed, freed | the hold's key is gone and HOLD_RELEASED names it; freed: only after  |
+    | ledger_written_down  | written     | the WRITTEN_DOWN event says from which to which amount, as promised     |
+    | hold_released        | all but held | the hold's key is gone and HOLD_RELEASED names it; freed: only after  |
     |                      |             | the close by hand                                                       |
-    | permit_allow         | healed, freed | P3.3 says ALLOW after that                                            |
-    | plan_executed        | healed, freed | a plan was executed, its order is filled at the exchange              |
-    | agreed_at_end        | healed, freed | exchange and ledger show the promised position, no hold stands        |
+    | permit_allow         | all but held | P3.3 says ALLOW after that                                            |
+    | plan_executed        | all but held | a plan was executed, its order is filled at the exchange              |
+    | agreed_at_end        | all but held | exchange and ledger show the promised position, no hold stands        |
 """
 
 from __future__ import annotations
@@ -66,8 +68,12 @@ def judge(scenario: Scenario, facts: Facts) -> tuple[Promise, ...]:
     promises.append(_nothing_else_ordered(scenario, facts))
     if scenario.close or scenario.ending is Ending.FREED_BY_HAND:
         promises.append(_position_closed(scenario, facts))
+    if scenario.tells_operator:
+        promises.append(_operator_alerted(facts))
     if scenario.needs_operator:
-        promises += [_operator_alerted(facts), _hold_stood(facts)]
+        promises.append(_hold_stood(facts))
+    if scenario.ending is Ending.WRITTEN_DOWN:
+        promises.append(_ledger_written_down(scenario, facts))
     if scenario.ending is Ending.HELD:
         promises += [_hold_stands(facts), _drift_not_widened(scenario, facts)]
     else:
@@ -205,6 +211,15 @@ def _operator_alerted(facts: Facts) -> Promise:
         }
     )
     return _promise("operator_alerted", faults, f"the webhook got: {facts.alert.title}")
+
+
+def _ledger_written_down(scenario: Scenario, facts: Facts) -> Promise:
+    wanted = (format_amount(scenario.ledger), format_amount(scenario.position_end))
+    if facts.written_down is None:
+        return Promise("ledger_written_down", kept=False, seen="no WRITTEN_DOWN event")
+    was, now = facts.written_down
+    text = f"the ledger was written down from {was} to {now}"
+    return _promise("ledger_written_down", _faults({text: facts.written_down == wanted}), text)
 
 
 def _hold_stood(facts: Facts) -> Promise:

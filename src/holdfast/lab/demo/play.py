@@ -113,10 +113,12 @@ class Play:
         self._mark = self._watch.mark()
         self._known_orders = frozenset(order.order_id for order in await self._orders())
         acts = [self._drift(number), self._hold(), self._drift_event()]
-        if self._scenario.ending is Ending.HEALED:
-            acts += [self._close(), self._release(self._mark)]
-        elif self._scenario.close:
+        if self._scenario.close:
             acts.append(self._close())
+        if self._scenario.ending is Ending.WRITTEN_DOWN:
+            acts.append(self._written_down())
+        if self._scenario.ending in {Ending.HEALED, Ending.WRITTEN_DOWN}:
+            acts.append(self._release(self._mark))
         try:
             await _all(acts)
             await self._end()
@@ -127,6 +129,9 @@ class Play:
     async def _end(self) -> None:
         match self._scenario.ending:
             case Ending.HEALED:
+                await self._trade_again()
+            case Ending.WRITTEN_DOWN:
+                await self._tell_alert()
                 await self._trade_again()
             case Ending.HELD:
                 await self._wait_for_a_person()
@@ -215,14 +220,25 @@ class Play:
         manual = await self._watch.event("MANUAL_REQUIRED", self._mark, OPERATOR_S_MAX)
         step = str(body_of(manual).get("next_step", ""))
         self._tell("manual_required", manual.at_ns, f"next step: a person. {step}", next_step=step)
-        alert = await self._first_alert()
-        self._tell("operator_alerted", alert.at_ns, f"alert delivered to the webhook: {alert.title}", title=alert.title)
+        await self._tell_alert()
         await self._stand()
         state = await self._watch.state(SYMBOL)
         self._facts = replace(self._facts, next_step=state.get("next_step", ""))
         again = await self._strategy.trade(WARM_UP_QTY)
         self._facts = replace(self._facts, refused_again=again)
         self._tell_plan("plan_still_refused", again, "the strategy's plan, still")
+
+    async def _written_down(self) -> None:
+        event = await self._watch.event("WRITTEN_DOWN", self._mark, STEP_S_MAX)
+        body = body_of(event)
+        was, now = str(body["was"]), str(body["ledger_after"])
+        self._facts = replace(self._facts, written_down=(was, now))
+        text = f"the trades explain the rest: ledger written down from {was} to {now}"
+        self._tell("ledger_written_down", event.at_ns, text, was=was, ledger=now)
+
+    async def _tell_alert(self) -> None:
+        alert = await self._first_alert()
+        self._tell("operator_alerted", alert.at_ns, f"alert delivered to the webhook: {alert.title}", title=alert.title)
 
     async def _first_alert(self) -> AlertSeen:
         try:

@@ -5,8 +5,8 @@
 | drift-long  |  0     | +0.007  | +0.007   | SELL 0.007   | healed, agreed at 0                         |
 | drift-short |  0     | -0.007  | -0.007   | BUY 0.007    | healed, agreed at 0                         |
 | partial     | +0.002 | +0.005  | +0.007   | SELL 0.005   | healed, agreed at 0.002                     |
-| flip        | -0.003 | +0.010  | +0.007   | SELL 0.007   | held: 0 against -0.003 waits for a person   |
-| deficit     | +0.007 | -0.005  | +0.002   | none         | held: nothing is closed, drift not widened  |
+| flip        | -0.003 | +0.010  | +0.007   | SELL 0.007   | the ledger is written down to 0 by trade ids |
+| deficit     | +0.007 | -0.005  | +0.002   | none         | held: no trades say why, nothing is closed  |
 | deadlock    |  0     | +0.007  | +0.007   | switched off | held; freed by itself once somebody closed by hand |
 """
 
@@ -26,6 +26,8 @@ class Ending(Enum):
 
     HEALED = "healed"
     """The system closes the drift, releases its hold and trades again."""
+    WRITTEN_DOWN = "written down"
+    """What a close can't mend is mended in the ledger by the trades of others; a person is told, trading goes on."""
     HELD = "held"
     """The hold stands, and a person was told."""
     FREED_BY_HAND = "freed by hand"
@@ -45,6 +47,8 @@ class Scenario:
     close: Decimal
     """What the system must close, signed as the order: -0.007 is SELL 0.007; 0 if it must close nothing."""
     ending: Ending
+    are_trades_hidden: bool = False
+    """Whether the exchange's trade history fails to show what was traded by hand."""
 
     @property
     def exchange(self) -> Decimal:
@@ -58,6 +62,11 @@ class Scenario:
 
     @property
     def needs_operator(self) -> bool:
+        """Tell whether a person must act, or could."""
+        return self.ending in {Ending.HELD, Ending.FREED_BY_HAND}
+
+    @property
+    def tells_operator(self) -> bool:
         """Tell whether a person must have been told."""
         return self.ending is not Ending.HEALED
 
@@ -89,19 +98,20 @@ _SCENARIOS = (
     ),
     Scenario(
         "flip",
-        "The strategy is short 0.003, somebody buys 0.010. The 0.007 long are closed; the rest waits for a person.",
+        "The strategy is short 0.003, somebody buys 0.010. The 0.007 long are closed; the trades explain the rest.",
         Decimal("-0.003"),
         Decimal("0.010"),
         Decimal("-0.007"),
-        Ending.HELD,
+        Ending.WRITTEN_DOWN,
     ),
     Scenario(
         "deficit",
-        "The strategy holds 0.007, somebody sells 0.005 of it. Closing would widen the drift: a person is told.",
+        "The strategy holds 0.007, 0.005 of it is gone, no trade says why. Closing would widen it: a person is told.",
         Decimal("0.007"),
         Decimal("-0.005"),
         Decimal(0),
         Ending.HELD,
+        are_trades_hidden=True,
     ),
     Scenario(
         "deadlock",

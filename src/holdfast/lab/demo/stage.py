@@ -31,6 +31,8 @@ if TYPE_CHECKING:
 
 ACCOUNT_AT_EXCHANGE = "desk"
 PRICE = "64000"
+HIDDEN_MS = 3_600_000
+"""How long the exchange's trade history keeps quiet where trades are hidden: longer than any demo."""
 
 _SETTINGS = """\
 [venue]
@@ -72,8 +74,12 @@ async def set_up(scenario: Scenario, clock: Clock) -> AsyncIterator[Stage]:
         sim = await stack.enter_async_context(child("sim", ("sim", "--port", "0", "--json"), folder))
         desk = await stack.enter_async_context(Desk(str(sim.said["admin_url"]), ACCOUNT_AT_EXCHANGE))
         keys = await _open_account(desk)
+        if scenario.are_trades_hidden:
+            await desk.post(
+                "faults", name="stale_trades", match={"account": ACCOUNT_AT_EXCHANGE}, count=0, delay_ms=HIDDEN_MS
+            )
         settings = folder / "holdfast.toml"
-        alert_urls = f'"{webhook.apprise_url}"' if scenario.needs_operator else ""
+        alert_urls = f'"{webhook.apprise_url}"' if scenario.tells_operator else ""
         text = _SETTINGS.format(
             base_url=sim.said["base_url"],
             stream_url=sim.said["stream_url"],

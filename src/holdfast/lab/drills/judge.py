@@ -49,7 +49,7 @@ class Seen:
     journal_orders: dict[str, dict[str, Any]]
     ledger: dict[str, Decimal]
     moves: dict[str, Decimal]
-    """What repairs and adoptions moved each symbol's ledger by."""
+    """What persons, policies and the trades of others moved each symbol's ledger by."""
 
 
 @dataclass(slots=True)
@@ -96,7 +96,7 @@ _HOLDS = (
 )
 _CLOSES = "SELECT plan_id, state FROM close WHERE state IN ('planned', 'claimed')"
 _REQUESTS = "SELECT request_id FROM request WHERE state = 'open'"
-_MOVES = "SELECT symbol, delta FROM ledger_move WHERE cause IN ('adopt', 'baseline')"
+_MOVES = "SELECT symbol, delta FROM ledger_move WHERE cause IN ('adopt', 'baseline', 'write_down')"
 
 
 async def look(record: Record) -> Seen:

@@ -4,8 +4,8 @@
     |----------|---------------------------------------------------------------------------------------------|
     | book     | open, the same plan again, its id with other content, a partial close, a foreign trade on   |
     |          | top of an own position, close                                                               |
-    | person   | open short, a foreign trade against it (deficit), adopt; a hold set on the bus, release;    |
-    |          | an operator's close                                                                         |
+    | person   | open short, a foreign trade against it that no trades show (deficit), adopt; another that   |
+    |          | they show (written down); a hold set on the bus, release; an operator's close               |
     | short    | a foreign short from flat; rubbish on the stream; a reduction that the exchange forces      |
     | long     | a foreign long from flat, a plan during the hold, a forged close                            |
     | many     | opens and closes on three symbols at once; an operator's hold and release                   |
@@ -52,6 +52,8 @@ PASSING = frozenset(
     }
 )
 """Refusals of a moment: the same wish may pass a little later."""
+HIDDEN_MS = 3_600_000
+"""How long the exchange's trade history keeps quiet where trades are hidden: longer than any drill."""
 SWARM = ("SYM003USDT", "SYM004USDT", "SYM005USDT")
 OPEN_HOLDS = "SELECT hold_id, reason, owner, step_kind, step_text FROM hold WHERE symbol = ? AND released_ms IS NULL"
 GIVEN_UP = "closes brought no progress"
@@ -99,13 +101,17 @@ class Traffic:
         """What only a person ends."""
         symbol = "ETHUSDT"
         await self.trade(symbol, "SELL", "0.050")
-        await self.record.stage.desk.trade(symbol, "BUY", "0.020")
-
+        desk = self.record.stage.desk
+        match = {"account": self.record.stage.name, "symbol": symbol}
+        hidden = await desk.post("faults", name="stale_trades", match=match, count=0, delay_ms=HIDDEN_MS)
+        await desk.trade(symbol, "BUY", "0.020")
         await self.record.until(lambda: self.waits_for_person(symbol), f"a deficit on {symbol} waits for a person")
         while not await self.is_settled(symbol):
             await self.ask(RequestKind.ADOPT, symbol)
             with contextlib.suppress(Stuck):
                 await self.record.until(lambda: self.is_settled(symbol), "adopted", 2.0)
+        await desk.delete(f"faults?id={hidden['id']}")
+        await self.foreign(symbol, "BUY", "0.010")
         await self.bus_hold(symbol)
         await self.operator_close(symbol)
 

@@ -1,0 +1,132 @@
+"""The moves that change a ledger: repairs and write-downs by trade ids, adoptions by policy. Nothing here decides.
+
+Invariant I7: what a move adds to the ledger is the signed sum of the trades that its journal line names (an adoption's
+is the drift, and its line says by whose word); each move sets the watermark behind the trades that it accounts for.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from holdfast.decide.move import automatic_hold
+from holdfast.decide.reconcile import Status
+from holdfast.domain.amounts import format_amount
+from holdfast.domain.entry import EntryKind, JsonValue
+from holdfast.domain.ledger import MoveCause
+from holdfast.services.booking import book_trades, fill_entry
+from holdfast.services.holding import Written, alert_person, append_entry
+from holdfast.services.judged import Judged, trade_ids, what_it_saw, write_next_step
+from holdfast.services.late import write_late_acceptance
+
+if TYPE_CHECKING:
+    from decimal import Decimal
+
+    from holdfast.decide.evidence import Evidence
+    from holdfast.domain.names import HoldId
+    from holdfast.domain.sides import Leg
+    from holdfast.ports.journal import Tx
+
+IDS_TOLD_MAX = 5
+"""So many trade ids stand in an alert; all of them are in the journal."""
+
+
+def write_repair(tx: Tx, judged: Judged, out: Written) -> None:
+    """Book own missing fills; of a drift that the venue forced also the rest, by trade ids."""
+    evidence = judged.facts.leg.evidence
+    if evidence is None:
+        return
+    all_booked = _book_own(tx, judged, evidence, out)
+    if judged.verdict.status is Status.FORCED and all_booked:
+        _move_by_trades(tx, judged, evidence, MoveCause.REPAIR)
+        append_entry(tx, out, EntryKind.REPAIR, _leg(judged), _hold_id(judged), what_it_saw(judged))
+    write_next_step(tx, judged, out)
+
+
+def write_down(tx: Tx, judged: Judged, out: Written) -> None:
+    """Move the ledger by what others traded, and tell a person: nothing of it was ours."""
+    evidence = judged.facts.leg.evidence
+    hold = automatic_hold(judged.facts.holds)
+    if evidence is None:
+        return
+    before = judged.verdict.ledger_amt
+    after = _move_by_trades(tx, judged, evidence, MoveCause.WRITE_DOWN)
+    body: dict[str, JsonValue] = {"was": format_amount(before), "ledger_after": format_amount(after)}
+    append_entry(tx, out, EntryKind.WRITTEN_DOWN, _leg(judged), _hold_id(judged), what_it_saw(judged) | body)
+    if hold is not None:
+        ids = [str(each.trade_id) for each in (*evidence.foreign, *evidence.forced)]
+        more = f" and {len(ids) - IDS_TOLD_MAX} more" if len(ids) > IDS_TOLD_MAX else ""
+        text = (
+            f"the ledger was written down from {format_amount(before)} to {format_amount(after)}: "
+            f"trades {', '.join(ids[:IDS_TOLD_MAX])}{more} were not ours"
+        )
+        alert_person(tx, hold, text, out)
+    write_next_step(tx, judged, out)
+
+
+def _leg(judged: Judged) -> Leg:
+    return judged.facts.leg.ledger.leg
+
+
+def _hold_id(judged: Judged) -> HoldId | None:
+    hold = automatic_hold(judged.facts.holds)
+    return hold.hold_id if hold is not None else None
+
+
+def _book_own(tx: Tx, judged: Judged, evidence: Evidence, out: Written) -> bool:
+    """Book own missing fills by trade id; False if one of their orders is not in the journal (any more)."""
+    leg, hold_id = _leg(judged), _hold_id(judged)
+    found_all = True
+    for number in dict.fromkeys(trade.order_id for trade in evidence.own):
+        trades = [trade for trade in evidence.own if trade.order_id == number]
+        order = tx.order_by_number(leg.symbol, number)
+        name = next((trade.client_order_id for trade in trades if trade.client_order_id), None)
+        if order is None and name is not None:
+            order = tx.order(name)
+        if order is None:
+            found_all = False  # it was found outside this transaction and is gone: the next look says what is true
+            continue
+        before = order
+        order, booked = book_trades(tx, order, trades, MoveCause.REPAIR)
+        order = write_late_acceptance(tx, before, order, booked, out)
+        if booked:
+            entry = fill_entry(order, booked, EntryKind.REPAIR)
+            out.entries.append(tx.append(replace(entry, hold_id=hold_id, body={**entry.body, **what_it_saw(judged)})))
+            out.changed = True
+    return found_all
+
+
+def _move_by_trades(tx: Tx, judged: Judged, evidence: Evidence, cause: MoveCause) -> Decimal:
+    """Move the ledger by every trade that booking does not: forced, foreign and undone; the ledger after it."""
+    leg = _leg(judged)
+    others = (*evidence.forced, *evidence.foreign)
+    delta = evidence.total_qty - evidence.own_ledger_qty
+    names = [*trade_ids(others), *trade_ids(evidence.undone)]
+    state = tx.move_ledger(leg, delta, cause, f"trades {names}")
+    newest = max((trade.venue_ms for trade in others), default=0)
+    ids = (evidence.last_trade_id, state.watermark_trade_id, *(each.trade_id for each in evidence.undone))
+    watermark = max((each for each in ids if each is not None), default=None)
+    tx.put_leg(replace(state, watermark_trade_id=watermark, last_fill_ms=max(state.last_fill_ms, newest)))
+    return state.amt
+
+
+def write_adoption(tx: Tx, judged: Judged, out: Written) -> None:
+    """Ledger := exchange, by the policy that the settings name."""
+    facts, verdict = judged.facts.leg, judged.verdict
+    leg, hold = facts.ledger.leg, automatic_hold(judged.facts.holds)
+    if verdict.drift is None or facts.view is None:
+        return
+    adopt_view(tx, leg, verdict.drift, facts.view.as_of_ms, facts.evidence)
+    hold_id = hold.hold_id if hold is not None else None
+    append_entry(
+        tx, out, EntryKind.ADOPTED, leg, hold_id, what_it_saw(judged) | {"who": "policy", "reason": "settings"}
+    )
+    write_next_step(tx, judged, out)
+
+
+def adopt_view(tx: Tx, leg: Leg, drift: Decimal, as_of_ms: int, evidence: Evidence | None) -> None:
+    """Move the ledger by the drift; trades up to now are accounted for from here on."""
+    state = tx.move_ledger(leg, drift, MoveCause.ADOPT, "adopted")
+    last = evidence.last_trade_id if evidence is not None and evidence.complete else None
+    watermark = max((each for each in (last, state.watermark_trade_id) if each is not None), default=None)
+    tx.put_leg(replace(state, watermark_trade_id=watermark, watermark_ms=max(state.watermark_ms, as_of_ms)))
