@@ -228,8 +228,12 @@ class VirtualLoop(asyncio.BaseEventLoop):
         self._calls.clear()
         self._timers.clear()
         super().close()
-        for task in self._dead:
-            _bury(task)
+        asyncio._set_running_loop(self)  # noqa: SLF001 - a `finally` that asks for its loop finds this one, closed, and no new one
+        try:
+            for task in self._dead:
+                _bury(task)
+        finally:
+            asyncio._set_running_loop(None)  # noqa: SLF001 - as above
         self._dead.clear()
 
     async def shutdown_default_executor(self, timeout: float | None = None) -> None:  # noqa: ASYNC109 - asyncio's signature
@@ -275,8 +279,11 @@ def running_loop() -> VirtualLoop:
 async def pass_ms(ms: float) -> None:
     """Let virtual time pass."""
     passed: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-    asyncio.get_running_loop().call_later(ms / 1000, passed.set_result, None)
-    await passed
+    timer = asyncio.get_running_loop().call_later(ms / 1000, passed.set_result, None)
+    try:
+        await passed
+    finally:
+        timer.cancel()
 
 
 async def until(condition: Callable[[], bool], within_ms: int = 60_000) -> None:

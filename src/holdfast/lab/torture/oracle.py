@@ -1,0 +1,282 @@
+"""The judge of a history. It reads the exchange's books, the bus, the pager and the journal's public audit.
+
+Safety at every step is `books`' (S1 to S6) and this:
+
+    S7   a result that says executed=false names its error
+    S8   no key, secret or password shows on the bus, on the pager or in the journal
+    S9   no process ends by what nobody foresaw, none halts the account by itself, nothing is raised unheard
+
+In the end, when faults have stopped and the product had its time:
+
+    L1   every order is settled, every close over, every request answered
+    L2   every hold is released, or waits for a person who was told
+    L3   every plan that the system took has its result, and that is what the exchange says
+    L4   every trade of ours is booked once, with its quantity
+    L5   the ledger is what rightly was traded; the position is the ledger, but where a hold says so
+    L6   the chain is whole
+    L7   trading can go on: the account's stamp is fresh
+
+It shares no code with what decides.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from decimal import Decimal
+from typing import TYPE_CHECKING, Final
+
+from holdfast.domain.errors import HoldfastError
+from holdfast.domain.hold import HoldOwner, StepKind
+from holdfast.domain.names import AccountId, PlanId, Symbol, client_order_id
+from holdfast.domain.sides import TradingState
+from holdfast.lab.torture.audit import Audit
+from holdfast.lab.torture.books import PREFIX, ZERO, Books
+from holdfast.lab.torture.desk import at_once
+from holdfast.lab.torture.machine import KEYS
+from holdfast.lab.torture.settings import ACCOUNT, CANARIES
+from holdfast.lab.torture.streams import Stream
+from holdfast.sim.core.orders import Source
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from holdfast.domain.entry import JournaledEntry
+    from holdfast.domain.hold import Hold
+    from holdfast.journal.store import SqlJournal
+    from holdfast.lab.torture.desk import Desk
+    from holdfast.lab.torture.exchange import WorldExchange
+    from holdfast.lab.torture.machine import Machine
+    from holdfast.lab.torture.schedule import Shape
+    from holdfast.ports.journal import Reads
+
+NAME: Final = AccountId(ACCOUNT)
+PAGE_MAX: Final = 1_000
+VIOLATIONS_MAX: Final = 20
+STAMP_AGE_MS_MAX: Final = 1_000
+OWN_ANSWERS: Final = ("reused-", "full-", "busy-", "forged-", "bad-", "reserved-")
+"""Results about one delivery, not about the plan: they say so by their id."""
+FORESEEN: Final = frozenset(
+    {"stopped", "CannotStart", "Fenced", "JournalLost", "JournalBusy", "BusUnavailable", "VenueUnavailable"}
+)
+"""How a process may end by itself: its supervisor starts it again."""
+
+
+@dataclass(frozen=True, slots=True)
+class Result:
+    """One outcome as it stood on the bus."""
+
+    result_id: str
+    executed: bool
+    error: str
+    filled: Decimal
+
+
+@dataclass(slots=True)
+class Oracle:
+    """See the module."""
+
+    machine: Machine
+    exchange: WorldExchange
+    journal: SqlJournal
+    desk: Desk
+    shape: Shape
+    violations: list[str] = field(default_factory=list)
+    results: dict[str, list[Result]] = field(default_factory=dict)
+    audit: Audit = field(default_factory=Audit)
+    books: Books = field(init=False)
+    _last_result: tuple[int, int] = (0, 0)
+    _ends_seen: dict[str, int] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        """Open the books."""
+        self.books = Books(
+            self.exchange.venue.exchange, self.audit, self._read_on, self.machine.chronicle.now_ms, self.accuse
+        )
+
+    def accuse(self, what: str) -> None:
+        """Note a violation."""
+        if len(self.violations) < VIOLATIONS_MAX:
+            self.machine.chronicle.say("ORACLE", what)
+            self.violations.append(what)
+
+    # --- at every step ----------------------------------------------------------------------------------
+
+    def exchange_changed(self) -> None:
+        """Judge what is new at the exchange."""
+        self.books.look()
+
+    def bus_changed(self) -> None:
+        """Read new results."""
+        stream = self.machine.valkey.keys.values.get(KEYS.results.encode())
+        if not isinstance(stream, Stream):
+            self._last_result = (0, 0)
+            return
+        ids = stream.ids
+        if not ids or ids[-1] == self._last_result:
+            return
+        if ids[-1] < self._last_result:
+            self._last_result = (0, 0)  # another stream: the old one was lost
+        for entry_id in ids:
+            if entry_id > self._last_result:
+                self._result(stream.fields[entry_id])
+        self._last_result = ids[-1]
+
+    def _result(self, flat: list[bytes]) -> None:
+        fields = {flat[i].decode(): flat[i + 1].decode() for i in range(0, len(flat), 2)}
+        result = Result(
+            fields["result_id"], fields["executed"] == "true", fields["error"], Decimal(fields["filled_qty"])
+        )
+        self.results.setdefault(fields["plan_id"], []).append(result)
+        what = f"executed={fields['executed']} {fields['filled_qty']} {fields['error']} {fields['status']}"
+        self.machine.chronicle.say("result", f"{fields['plan_id']}: {what}")
+        if not result.executed and not result.error:
+            self.accuse(f"S7: plan {fields['plan_id']} was not executed, and nobody says why")
+
+    def _read_on(self) -> None:
+        while entries := at_once(self.journal.query(NAME, self._next_page)):
+            for each in entries:
+                self.machine.chronicle.say("journal", f"{each.seq} {each.entry.kind.value} {each.hash[:12]}")
+            self.audit.take(entries)
+
+    def _next_page(self, reads: Reads) -> tuple[JournaledEntry, ...]:
+        return reads.entries_after(self.audit.last_seq, PAGE_MAX)
+
+    # --- rest -------------------------------------------------------------------------------------------
+
+    def is_at_rest(self) -> bool:
+        """Tell whether the product has nothing left to do."""
+        return not self._watch_units() and next(iter(self._unrest()), None) is None
+
+    def _watch_units(self) -> bool:
+        """Notice how processes ended; whether that was a violation."""
+        before = len(self.violations)
+        for unit in self.machine.units:
+            for end in unit.ends[self._ends_seen.get(unit.name, 0) :]:
+                if end.removeprefix("ended: ").partition(":")[0] not in FORESEEN:
+                    self.accuse(f"S9: {unit.name} {end}")
+            self._ends_seen[unit.name] = len(unit.ends)
+        return len(self.violations) > before
+
+    def _unrest(self) -> Iterator[str]:
+        try:
+            yield from at_once(self.journal.query(NAME, lambda reads: list(self._unfinished(reads))))
+        except HoldfastError as error:
+            yield f"the journal cannot be read: {error}"
+            return
+        for plan_id in self._owed():
+            if plan_id not in self.results:
+                yield f"L3: plan {plan_id} has no result"
+        for account, count in self.machine.without_next_step.items():
+            if count:
+                yield f"L2: the metric says that {count} holds of {account} have no next step"
+
+    def _unfinished(self, reads: Reads) -> Iterator[str]:
+        yield from _under_way(reads)
+        holds = reads.open_holds(None)
+        for hold in holds:
+            if not self._waits_for_a_person(reads, hold):
+                yield f"L2: {hold.hold_id} ({hold.reason.value}) waits for {hold.next_step.text!r}"
+        held = {(hold.leg.symbol, hold.leg.position_side.value) for hold in holds}
+        ledgers = {(row.leg.symbol, row.leg.position_side.value): row.amt for row in reads.legs()}
+        for leg in sorted({*ledgers, *self.books.legs}):
+            position, ledger = self.books.legs[leg].position, ledgers.get((Symbol(leg[0]), leg[1]), ZERO)
+            if leg not in held and position != ledger:
+                yield f"L5: {leg}: the position is {position}, the ledger {ledger}"
+        state, now_ms = reads.account(), self.machine.clock.now_ms()
+        is_fresh = state.stamp_ms is not None and 0 <= now_ms - state.stamp_ms <= STAMP_AGE_MS_MAX
+        if not is_fresh and state.trading_state is not TradingState.HALTED:
+            yield f"L7: the stamp is {state.stamp_ms}, the clock {now_ms}"
+
+    def _waits_for_a_person(self, reads: Reads, hold: Hold) -> bool:
+        if hold.owner is HoldOwner.OPERATOR and not hold.detail.startswith("set on the bus"):
+            return True
+        if hold.next_step.kind is not StepKind.OPERATOR:
+            return False
+        alert = reads.alert_of_hold(hold.hold_id)
+        return alert is not None and any(paged.alert_id == alert.alert_id for _, paged in self.machine.pages)
+
+    def _owed(self) -> list[str]:
+        """Plans that the system took, or that still stand on the bus."""
+        stream = self.machine.valkey.keys.values.get(KEYS.plans.encode())
+        on_bus: set[str] = set()
+        if isinstance(stream, Stream):
+            for entry_id in stream.ids:
+                flat = stream.fields[entry_id]
+                on_bus.update(flat[i + 1].decode() for i in range(0, len(flat), 2) if flat[i] == b"plan_id")
+        known = at_once(
+            self.journal.query(NAME, lambda reads: {name for name in self.desk.plans if reads.plan(PlanId(name))})
+        )
+        return sorted(name for name in self.desk.plans if name in on_bus or name in known)
+
+    # --- the end ----------------------------------------------------------------------------------------
+
+    def judge(self) -> None:
+        """Say what is wrong in the end."""
+        self._watch_units()
+        for left in self._unrest():
+            self.accuse(left)
+        self._read_on()
+        self.books.look()
+        self.books.take_moves()
+        for check in (self._ledgers, self._bookings, self._outcomes, self._secrets):
+            for what in check():
+                self.accuse(what)
+        try:
+            at_once(self.journal.verify(NAME))
+        except HoldfastError as error:
+            self.accuse(f"L6: {error}")
+
+    def _ledgers(self) -> Iterator[str]:
+        rows = at_once(self.journal.query(NAME, lambda reads: reads.legs()))
+        ledgers = {(str(row.leg.symbol), row.leg.position_side.value): row.amt for row in rows}
+        for leg in sorted({*ledgers, *self.books.legs}):
+            rightful = self.books.legs[leg].rightful
+            if ledgers.get(leg, ZERO) != rightful:
+                yield f"L5: {leg}: rightly traded was {rightful}, the ledger is {ledgers.get(leg, ZERO)}"
+        for halted in self.audit.halted_by:
+            if halted.startswith("holdfast"):
+                yield f"S9: the account was halted by the system itself: {halted}"
+
+    def _bookings(self) -> Iterator[str]:
+        ours = {
+            key: trade
+            for key, trade in self.books.trades.items()
+            if trade.source is Source.API and trade.client_id.startswith(PREFIX)
+        }
+        for key, trade in ours.items():
+            booked = self.audit.booked.get(key, [])
+            if booked != [(trade.client_id, trade.qty)]:
+                yield f"L4: trade {key} of {trade.client_id}, {trade.qty}, was booked as {booked}"
+        for key in sorted(self.audit.booked.keys() - ours.keys()):
+            yield f"L4: trade {key} was booked, and is none of ours"
+
+    def _outcomes(self) -> Iterator[str]:
+        for plan_id in self._owed():
+            filled = self.books.executed.get(client_order_id(NAME, PlanId(plan_id)), ZERO)
+            results = [each for each in self.results.get(plan_id, ()) if not each.result_id.startswith(OWN_ANSWERS)]
+            if not results:
+                continue
+            last = results[-1]
+            if last.executed != (filled > ZERO) or last.filled != filled:
+                yield f"L3: plan {plan_id}: {last}, the exchange executed {filled}"
+            if len({each.result_id for each in results}) == 1 and len(set(results)) > 1:
+                yield f"L3: plan {plan_id} has different outcomes under one id: {results}"
+
+    def _secrets(self) -> Iterator[str]:
+        texts = [str(alert) for _, alert in self.machine.pages]
+        texts.extend(repr(value) for value in self.machine.valkey.keys.values.values())
+        entries = at_once(self.journal.query(NAME, lambda reads: reads.entries_after(0, 100 * PAGE_MAX)))
+        texts.extend(str(each.entry) for each in entries)
+        for text in texts:
+            for secret in CANARIES:
+                if secret in text:
+                    yield f"S8: {secret} shows in {text[:200]}"
+
+
+def _under_way(reads: Reads) -> Iterator[str]:
+    for order in reads.live_orders(None):
+        yield f"L1: order {order.client_order_id} is {order.state.value}"
+    for close in reads.planned_closes():
+        yield f"L1: close {close.plan_id} is planned"
+    for request in reads.requests_open():
+        yield f"L1: request {request.request_id} ({request.kind.value}) is open"

@@ -1,0 +1,33 @@
+"""The door for planted bugs, which prove that the world can fail. They live in a source checkout only.
+
+`holdfast.lab.torture.plants` is not part of any wheel. It offers `PLANTS`, a mapping of names to functions; calling one
+puts that bug into the product's code in this process, for good.
+"""
+
+from __future__ import annotations
+
+import importlib
+import importlib.util
+from typing import TYPE_CHECKING, Final, cast
+
+from holdfast.domain.errors import CannotStart
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+MODULE: Final = "holdfast.lab.torture.plants"
+
+
+def plants() -> Mapping[str, Callable[[], None]]:
+    """All planted bugs by name; none outside of a source checkout."""
+    if importlib.util.find_spec(MODULE) is None:
+        return {}
+    return cast("Mapping[str, Callable[[], None]]", importlib.import_module(MODULE).PLANTS)
+
+
+def plant(name: str) -> None:
+    """Put one bug into this process. Raises CannotStart if there is none of that name."""
+    known = plants()
+    if name not in known:
+        raise CannotStart(f"there is no planted bug {name!r} here; known: {', '.join(sorted(known)) or 'none at all'}")
+    known[name]()

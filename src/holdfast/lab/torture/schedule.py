@@ -1,0 +1,264 @@
+"""What a history is made of, drawn from its seed: the world's shape, what people and strategies do, what goes wrong.
+
+    shape    which processes run, position mode, policies, what stands on the account at the start
+    deeds    plans and their repeats, trades by hand, operators' words
+    faults   everything that goes wrong, each a moment, a kind and its numbers
+
+Which kinds a history has, and how many, is drawn too (a history with every fault at once finds only the loudest): so
+one seed has crashes alone, the next a silent stream and a bus that is emptied. A schedule can be cut down by leaving
+acts out; what is left happens as before.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from random import Random
+from typing import TYPE_CHECKING, Final
+
+from holdfast.sim.core.fault_names import FaultName
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+BEGIN_MS: Final = 1_200
+"""The product has started by then, if nothing hinders it."""
+ACTIVE_MS: Final = 9_000
+"""So long things happen."""
+PLANS: Final = (20, 26)
+FAULTS_MAX: Final = 9
+ABSENT_SHARE: Final = 0.5
+"""So many kinds of faults are absent from a history."""
+HEDGE_SHARE: Final = 0.3
+ODDITY_SHARE: Final = 0.3
+OPERATOR_SHARE: Final = 0.2
+SYMBOLS: Final = ("BTCUSDT", "ETHUSDT")
+"""Those that strategies trade; people trade a third one besides."""
+FOREIGN_SYMBOL: Final = "SYM001USDT"
+LOT: Final = {"BTCUSDT": 2, "ETHUSDT": 10, "SYM001USDT": 100}
+"""The smallest order that passes the venue's minimum, in thousandths."""
+
+
+@dataclass(frozen=True, slots=True)
+class Act:
+    """One thing that happens at one moment."""
+
+    at_ms: int
+    kind: str
+    args: tuple[int | str, ...] = ()
+
+    def __str__(self) -> str:
+        return f"{self.at_ms:>6} ms  {self.kind} {' '.join(map(str, self.args))}".rstrip()
+
+
+@dataclass(frozen=True, slots=True)
+class Shape:
+    """The world as it stands before anything happens."""
+
+    units: tuple[str, ...]
+    """What each process runs: `both`, `reconcile`, `apply`."""
+    is_hedge: bool
+    foreign: str
+    unledgered: str
+    opening_lots: int
+    """What the account holds of BTCUSDT before the product was ever started, in lots; negative is short."""
+    fills_per_match: int
+    oversize: str
+    event_order: str
+
+
+@dataclass(frozen=True, slots=True)
+class Schedule:
+    """See the module."""
+
+    seed: int
+    shape: Shape
+    deeds: tuple[Act, ...]
+    faults: tuple[Act, ...]
+
+    def keeping(self, *, deeds: Sequence[Act] | None = None, faults: Sequence[Act] | None = None) -> Schedule:
+        """The same history with these acts alone."""
+        return replace(
+            self,
+            deeds=self.deeds if deeds is None else tuple(deeds),
+            faults=self.faults if faults is None else tuple(faults),
+        )
+
+
+def draw(seed: int) -> Schedule:
+    """The schedule of a seed."""
+    rng = Random(f"holdfast torture {seed}")  # noqa: S311 - chance that can be replayed, not a secret
+    shape = _shape(rng)
+    return Schedule(seed, shape, _deeds(rng, shape), _faults(rng, shape))
+
+
+def _shape(rng: Random) -> Shape:
+    units = rng.choices(
+        (("both",), ("both", "both"), ("reconcile", "apply"), ("reconcile", "apply", "reconcile", "apply")),
+        (50, 25, 15, 10),
+    )[0]
+    return Shape(
+        units=units,
+        is_hedge=rng.random() < HEDGE_SHARE,
+        foreign=rng.choices(("close", "adopt", "hold"), (80, 10, 10))[0],
+        unledgered=rng.choices(("hold", "adopt", "close"), (40, 30, 30))[0],
+        opening_lots=rng.choices((0, rng.randint(1, 4), -rng.randint(1, 4)), (80, 10, 10))[0],
+        fills_per_match=rng.choices((1, 2, 3), (70, 15, 15))[0],
+        oversize=rng.choices(("clamp", "reject"), (80, 20))[0],
+        event_order=rng.choices(("natural", "shuffled"), (70, 30))[0],
+    )
+
+
+def _moment(rng: Random) -> int:
+    return BEGIN_MS + rng.randrange(ACTIVE_MS)
+
+
+ODDITIES: Final = ("forge close", "reuse id", "garbage", "old plan")
+
+
+# --- deeds ----------------------------------------------------------------------------------------------------
+
+
+def _deeds(rng: Random, shape: Shape) -> tuple[Act, ...]:
+    acts = [_plan(rng, number, shape) for number in range(rng.randint(*PLANS))]
+    acts += [Act(_moment(rng), "repeat", (rng.randrange(len(acts)),)) for _ in range(rng.choice((0, 1, 2)))]
+    if rng.random() < ODDITY_SHARE:
+        acts.append(Act(_moment(rng), rng.choice(ODDITIES), (rng.randrange(8),)))
+    acts += [_hand(rng) for _ in range(rng.choice((0, 1, 2, 3)))]
+    if rng.random() < OPERATOR_SHARE:
+        acts += [_operator(rng) for _ in range(rng.randint(1, 3))]
+    return tuple(sorted(acts, key=lambda act: act.at_ms))
+
+
+def _plan(rng: Random, number: int, shape: Shape) -> Act:
+    symbol = rng.choice(SYMBOLS)
+    word = rng.choices(("market", "close", "reduce", "ioc", "gtc"), (80, 10, 6, 2, 2))[0]
+    side = rng.choice(("BUY", "SELL"))
+    leg = rng.choice(("LONG", "SHORT")) if shape.is_hedge else ""
+    return Act(_moment(rng), "plan", (number, symbol, word, side, leg, rng.randint(1, 4)))
+
+
+def _hand(rng: Random) -> Act:
+    symbol = rng.choice((*SYMBOLS, *SYMBOLS, FOREIGN_SYMBOL))
+    when = rng.choices(
+        ("hand", "hand flatten", "hand flip", "hand before close", "hand after order", "hand halve"),
+        (40, 15, 10, 15, 10, 10),
+    )[0]
+    side, leg = rng.choice(("BUY", "SELL")), rng.choice(("LONG", "SHORT"))
+    return Act(_moment(rng), when, (symbol, side, leg, rng.randint(1, 5)))
+
+
+def _operator(rng: Random) -> Act:
+    word = rng.choice(("release", "adopt", "close", "approve", "hold", "halt", "resume", "bus hold", "bus unhold"))
+    return Act(_moment(rng), "operator", (word, rng.choice(SYMBOLS)))
+
+
+# --- faults ---------------------------------------------------------------------------------------------------
+
+ANSWERS: Final = (
+    FaultName.UNKNOWN_ERROR_EXECUTED,
+    FaultName.UNKNOWN_ERROR_NOT_EXECUTED,
+    FaultName.SERVICE_UNAVAILABLE,
+    FaultName.INTERNAL_ERROR,
+    FaultName.OVERLOADED,
+    FaultName.TIMEOUT_EXECUTED,
+    FaultName.TIMEOUT_NOT_EXECUTED,
+    FaultName.BUS_EXECUTED,
+    FaultName.BUS_NOT_EXECUTED,
+    FaultName.PROXY_PAGE_EXECUTED,
+    FaultName.PROXY_PAGE_NOT_EXECUTED,
+    FaultName.RATE_LIMITED,
+    FaultName.ORDERS_LIMITED,
+    FaultName.HANG_EXECUTED,
+    FaultName.HANG_NOT_EXECUTED,
+    FaultName.RESET_EXECUTED,
+    FaultName.RESET_NOT_EXECUTED,
+)
+STREAM: Final = (
+    FaultName.STREAM_DROP,
+    FaultName.STREAM_DUPLICATE,
+    FaultName.STREAM_DELAY,
+    FaultName.STREAM_REORDER,
+    FaultName.STREAM_CLOSE,
+)
+READS: Final = (
+    "/fapi/v1/order",
+    "/fapi/v1/userTrades",
+    "/fapi/v3/positionRisk",
+    "/fapi/v1/openOrders",
+    "/fapi/v1/listenKey",
+)
+
+
+def _unit(rng: Random, shape: Shape) -> int:
+    return rng.randrange(len(shape.units))
+
+
+def _crash(rng: Random, shape: Shape) -> tuple[int | str, ...]:
+    again = rng.choice((0, 0, 0, rng.randint(1, 60)))
+    return (_unit(rng, shape), rng.randint(1, 40), again)
+
+
+KINDS: Final[dict[str, Callable[[Random, Shape], tuple[int | str, ...]]]] = {
+    # the processes
+    "crash": _crash,
+    "kill": lambda rng, shape: (_unit(rng, shape),),
+    "stop": lambda rng, shape: (_unit(rng, shape),),
+    "pause": lambda rng, shape: (_unit(rng, shape), rng.choice((300, 1_500, 6_000, 9_000))),
+    "power loss": lambda rng, _shape: (rng.choice((50, 1_000, 4_000)),),
+    # the bus
+    "bus down": lambda rng, _shape: (rng.choice((200, 1_500, 4_000)),),
+    "bus emptied": lambda _rng, _shape: (),
+    "bus restarted": lambda rng, _shape: (rng.choice((50, 500)),),
+    "bus cut": lambda rng, _shape: (rng.randint(1, 4), rng.choice(("before", "after"))),
+    "bus twice": lambda rng, _shape: (rng.randint(1, 3),),
+    # the venue's answers
+    "order answer": lambda rng, _shape: (rng.choice(ANSWERS).value, rng.choice((1, 1, 1, 2)), rng.choice((300, 5_000))),
+    "order delay": lambda rng, _shape: (
+        rng.choice((FaultName.EDGE_DELAY, FaultName.ENGINE_DELAY, FaultName.REPLY_DELAY)).value,
+        rng.choice((1, 2)),
+        rng.choice((200, 1_500, 2_500, 6_000)),
+    ),
+    "read answer": lambda rng, _shape: (
+        rng.choice(ANSWERS).value,
+        rng.choice(READS),
+        rng.randint(1, 4),
+        rng.choice((300, 5_000)),
+    ),
+    "stale": lambda rng, _shape: (
+        rng.choice((FaultName.STALE_ORDERS, FaultName.STALE_POSITIONS, FaultName.STALE_TRADES)).value,
+        rng.choice((300, 900)),
+        rng.choice((1_500, 4_000)),
+    ),
+    "partial answer": lambda rng, _shape: (rng.randint(1, 4),),
+    "ban": lambda rng, _shape: (rng.choice((2_000, 6_000)),),
+    # lines and stream
+    "refused": lambda rng, _shape: (rng.choice((200, 2_000)),),
+    "network cut": lambda rng, _shape: (rng.choice((200, 1_500, 4_000)),),
+    "stream silent": lambda rng, _shape: (rng.choice((500, 3_000)),),
+    "stream event": lambda rng, _shape: (rng.choice(STREAM).value, rng.randint(1, 4), rng.choice((100, 2_000))),
+    "stream ended": lambda _rng, _shape: (),
+    "key expired": lambda _rng, _shape: (),
+    # clocks and machine
+    "clock jump": lambda rng, _shape: (rng.choice((-30_000, -5_000, -700, 700, 5_000, 30_000)),),
+    "venue clock": lambda rng, _shape: (rng.choice((-3_000, -600, 600, 3_000)),),
+    "disk full": lambda rng, _shape: (rng.choice((100, 1_500)),),
+    "pager down": lambda rng, _shape: (rng.choice((1_000, 6_000)),),
+    # the market and the account
+    "liquidation": lambda rng, _shape: (rng.choice(SYMBOLS), rng.choice(("LONG", "SHORT")), rng.choice((1, 2))),
+    "adl": lambda rng, _shape: (rng.choice(SYMBOLS), rng.choice(("LONG", "SHORT")), rng.choice((1, 2))),
+    "thin book": lambda rng, _shape: (rng.choice(SYMBOLS), rng.choice((500, 3_000)), rng.choice((1, 3))),
+    "symbol halted": lambda rng, _shape: (rng.choice(SYMBOLS), rng.choice((500, 4_000))),
+    "restricted": lambda rng, _shape: (rng.choice(("reduce_only", "no_trading")), rng.choice((500, 3_000))),
+    "mode changed": lambda rng, _shape: (rng.choice((0, 800)),),
+}
+"""Every fault, and how its numbers are drawn."""
+
+
+def _faults(rng: Random, shape: Shape) -> tuple[Act, ...]:
+    weights = [0.0 if rng.random() < ABSENT_SHARE else rng.random() for _ in KINDS]
+    if not any(weights):
+        return ()
+    count = rng.randint(0, FAULTS_MAX)
+    kinds = rng.choices(tuple(KINDS), weights, k=count)
+    acts = [Act(_moment(rng), kind, KINDS[kind](rng, shape)) for kind in kinds]
+    return tuple(sorted(acts, key=lambda act: act.at_ms))

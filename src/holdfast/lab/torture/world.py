@@ -1,0 +1,189 @@
+"""One history: the world of a schedule from its first moment until the product is at rest, and the oracle's word on it.
+
+    0 ... BEGIN_MS             the product starts
+    ... BEGIN_MS + ACTIVE_MS   deeds and faults
+    then                       no more faults; the product has `REST_MS_MAX` to come to rest
+
+A history ends early when the oracle finds a violation, or when everything is at rest.
+"""
+
+from __future__ import annotations
+
+import warnings
+from collections import Counter
+from dataclasses import dataclass, field
+from random import Random
+from typing import TYPE_CHECKING, Any, Final
+
+from holdfast.compose import BOTH, ServiceName
+from holdfast.journal import InlineRunner
+from holdfast.journal.store import SqlJournal
+from holdfast.lab.torture.bus import MemoryValkey
+from holdfast.lab.torture.chronicle import Chronicle
+from holdfast.lab.torture.clock import VirtualClock
+from holdfast.lab.torture.desk import Desk
+from holdfast.lab.torture.disk import Disk
+from holdfast.lab.torture.exchange import open_exchange
+from holdfast.lab.torture.fence import fenced
+from holdfast.lab.torture.loop import Deadlock, Livelock, VirtualLoop, pass_ms, play, running_loop
+from holdfast.lab.torture.machine import Machine
+from holdfast.lab.torture.net import Net
+from holdfast.lab.torture.oracle import Oracle
+from holdfast.lab.torture.schedule import ACTIVE_MS, BEGIN_MS
+from holdfast.lab.torture.settings import world_settings
+from holdfast.lab.torture.trouble import Trouble
+from holdfast.lab.torture.unit import Unit
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from holdfast.lab.torture.schedule import Schedule, Shape
+    from holdfast.lab.torture.settings import WorldSettings
+    from holdfast.ports.telemetry import Log
+
+START_MS: Final = 1_790_000_000_000
+TICK_MS: Final = 1_000
+REST_MS_MAX: Final = 90_000
+"""How long the product may take to come to rest once nothing goes wrong any more."""
+REST_LOOK_MS: Final = 250
+SERVICES: Final = {"both": BOTH, "reconcile": (ServiceName.RECONCILE,), "apply": (ServiceName.APPLY,)}
+
+
+@dataclass(frozen=True, slots=True)
+class Ended:
+    """What came of one history."""
+
+    seed: int
+    violations: tuple[str, ...]
+    hits: Counter[str]
+    digest: str
+    lines: tuple[str, ...]
+    plans: int
+    virtual_ms: float
+    errors: tuple[BaseException, ...] = ()
+
+
+@dataclass(slots=True)
+class World:
+    """The parts of one history, joined."""
+
+    schedule: Schedule
+    log_of: Callable[[Unit], Log] | None = None
+    chronicle: Chronicle = field(init=False)
+    machine: Machine = field(init=False)
+    desk: Desk = field(init=False)
+    trouble: Trouble = field(init=False)
+    oracle: Oracle = field(init=False)
+    errors: list[BaseException] = field(default_factory=list)
+    """What was raised unheard."""
+    _loop: VirtualLoop = field(init=False)
+
+    def __post_init__(self) -> None:
+        """Build it; needs the virtual loop to run."""
+        schedule, shape = self.schedule, self.schedule.shape
+        self._loop = running_loop()
+        self.chronicle = Chronicle(lambda: self._loop.time() * 1_000)
+        hits: Counter[str] = Counter()
+        net = Net(Random(f"net {schedule.seed}"), self.chronicle, lambda name: hits.update((name,)))  # noqa: S311 - replayed
+        clock, venue_clock = VirtualClock(START_MS), VirtualClock(START_MS)
+        disk = Disk()
+        exchange = open_exchange(schedule.seed, shape, venue_clock, net)
+        self.machine = Machine(
+            rng=Random(f"machine {schedule.seed}"),  # noqa: S311 - replayed
+            chronicle=self.chronicle,
+            net=net,
+            settings=_settings(shape),
+            clock=clock,
+            disk=disk,
+            valkey=MemoryValkey(clock.now_ms),
+            log_of=self.log_of,
+            hits=hits,
+        )
+        journal = SqlJournal(InlineRunner(disk.database(clock)))
+        self.desk = Desk(self.machine, exchange, journal)
+        self.trouble = Trouble(self.machine, exchange, venue_clock)
+        self.oracle = Oracle(self.machine, exchange, journal, self.desk, shape)
+        net.looked = self.oracle.exchange_changed
+        net.arrives = self.desk.ambush
+        self.machine.bus_written = self.oracle.bus_changed
+        self._loop.set_exception_handler(self._unheard)
+        self.machine.units.extend(
+            Unit(f"{services}-{number}", SERVICES[services], self.machine)
+            for number, services in enumerate(shape.units, start=1)
+        )
+
+    async def run(self) -> Ended:
+        """Play the history to its end."""
+        for unit in self.machine.units:
+            self.machine.net.later(self.machine.rng.random() * 200, unit.start)
+        for act in self.schedule.deeds:
+            self.machine.net.later(act.at_ms, self.desk.act, act)
+        for act in self.schedule.faults:
+            self.machine.net.later(act.at_ms, self.trouble.strike, act)
+        self._tick()
+        await self._until(lambda: False, BEGIN_MS + ACTIVE_MS)
+        if not self.oracle.violations:
+            self.desk.calm()
+            self.trouble.calm()
+            await self._until(self._is_over, REST_MS_MAX)
+            self.oracle.judge()
+        self.trouble.hits()
+        return Ended(
+            seed=self.schedule.seed,
+            violations=tuple(self.oracle.violations),
+            hits=self.machine.hits,
+            digest=self.chronicle.digest(),
+            lines=tuple(self.chronicle.lines),
+            plans=self.desk.sent,
+            virtual_ms=self._loop.time() * 1_000,
+            errors=tuple(self.errors),
+        )
+
+    def _is_over(self) -> bool:
+        self.desk.on_duty()
+        return self.oracle.is_at_rest()
+
+    def _unheard(self, _loop: object, context: dict[str, Any]) -> None:
+        """Something was raised that nobody caught: in the product, or in the world itself."""
+        error = context.get("exception")
+        if error is not None:
+            self.errors.append(error)
+        self.oracle.accuse(f"S9: unheard: {context.get('message')}: {error!r}")
+
+    async def _until(self, holds: Callable[[], bool], wait_ms: int) -> None:
+        end_s = self._loop.time() + wait_ms / 1_000
+        while not self.oracle.violations and self._loop.time() < end_s and not holds():
+            await pass_ms(REST_LOOK_MS)
+
+    def _tick(self) -> None:
+        self.desk.exchange.tick()
+        self.machine.net.later(TICK_MS, self._tick)
+
+
+def _settings(shape: Shape) -> WorldSettings:
+    return world_settings(is_hedge=shape.is_hedge, foreign=shape.foreign, unledgered=shape.unledgered)
+
+
+def play_history(schedule: Schedule, log_of: Callable[[Unit], Log] | None = None) -> Ended:
+    """Play one schedule on a loop of its own. A world that stands still or runs in circles is a violation."""
+    worlds: list[World] = []
+
+    async def story() -> Ended:
+        worlds.append(World(schedule, log_of))
+        return await worlds[0].run()
+
+    try:
+        with fenced(), warnings.catch_warnings():
+            warnings.simplefilter("ignore", RuntimeWarning)  # a dead process's coroutines are never awaited
+            return play(story)
+    except (Deadlock, Livelock) as error:
+        world = worlds[0]
+        return Ended(
+            schedule.seed,
+            (f"the world ended: {error}",),
+            world.machine.hits,
+            world.chronicle.digest(),
+            tuple(world.chronicle.lines),
+            world.desk.sent,
+            0.0,
+        )
