@@ -62,6 +62,38 @@ ENDS = {
 }
 
 
+class Tale(NamedTuple):
+    """How a tale must end: every order at the exchange, in order."""
+
+    orders: list[tuple[str, str, str | None]]
+    """Whose (api, manual, venue), what it did, and the decision behind it."""
+    position: str | dict[str, str]
+
+
+BY_PLAN, CLOSE = "EXECUTE", "RECONCILE_CLOSE"
+AGAIN = [("api", "0.003", BY_PLAN), ("api", "-0.003", BY_PLAN)]
+TALES = {
+    "liquidation": Tale([("api", "0.007", BY_PLAN), ("venue", "-0.004", None), *AGAIN], "0.003"),
+    "adl": Tale([("api", "-0.007", BY_PLAN), ("venue", "0.004", None), *AGAIN], "-0.003"),
+    "hedge": Tale(
+        [
+            ("api", "0.004", BY_PLAN),
+            ("api", "-0.005", BY_PLAN),
+            ("manual", "0.007", None),
+            ("manual", "-0.007", None),
+            ("api", "-0.007", CLOSE),
+            ("api", "0.007", CLOSE),
+            *AGAIN,
+        ],
+        {"BTCUSDT:LONG": "0.004", "BTCUSDT:SHORT": "-0.005"},
+    ),
+    "first-start": Tale([("manual", "0.007", None), ("manual", "0", None), *AGAIN], "0.007"),
+    "large": Tale(
+        [("manual", "250", None), ("api", "-120", CLOSE), ("api", "-120", CLOSE), ("api", "-10", CLOSE), *AGAIN], "0"
+    ),
+}
+
+
 def demo(*options: str) -> subprocess.CompletedProcess[str]:
     """Run it to its end."""
     return subprocess.run([*COMMAND, *options], capture_output=True, text=True, timeout=SECONDS_MAX, check=False)  # noqa: S603 - our own words
@@ -75,7 +107,8 @@ def played(name: str) -> subprocess.CompletedProcess[str]:
 
 def signed(order: dict[str, Any]) -> str:
     """What an order did to the position."""
-    return order["executed_qty"] if order["side"] == "BUY" else f"-{order['executed_qty']}"
+    qty = str(order["executed_qty"])
+    return qty if order["side"] == "BUY" or qty == "0" else f"-{qty}"
 
 
 def check_orders(body: dict[str, Any], end: End) -> None:
@@ -128,6 +161,26 @@ def test_a_scenario_ends_as_promised(name: str) -> None:
     check_times(body, end)
 
 
+@pytest.mark.parametrize("name", TALES)
+def test_a_tale_ends_as_promised(name: str) -> None:
+    """The tale's process ends with status 0, healed, and the exchange's own orders are those that it tells of."""
+    tale, ended = TALES[name], demo("--scenario", name, "--json")
+    assert (ended.returncode, ended.stderr) == (0, ""), ended.stderr
+    body: dict[str, Any] = json.loads(ended.stdout)
+    assert set(body) == FIELDS
+    assert (body["scenario"], body["healed"], body["hold_after"]) == (name, True, None)
+    assert (body["position_after"], body["ledger_after"]) == (tale.position, tale.position)
+    assert (body["plan_refused_error"], body["plan_after_executed"]) == ("hold_active", True)
+    seen = [(order["source"], signed(order), order["decision"]) for order in body["orders_at_exchange"]]
+    closes = [n for n, (_, _, decision) in enumerate(tale.orders) if decision == CLOSE]
+    if name == "hedge":  # the two legs are healed side by side: which close comes first is nobody's promise
+        first, last = closes[0], closes[-1] + 1
+        seen[first:last] = sorted(seen[first:last])
+    assert seen == tale.orders
+    at_ms = [event["at_ms"] for event in body["events"]]
+    assert at_ms == sorted(at_ms)
+
+
 def test_the_deadlock_tells_a_person_before_anybody_acts() -> None:
     """The hold has the operator as its next step, the webhook gets the alert, and only then somebody closes by hand."""
     body = json.loads(played("deadlock").stdout)
@@ -170,14 +223,14 @@ def test_an_unknown_scenario_is_refused_with_the_list() -> None:
     ended = demo("--scenario", "nonsense")
     assert (ended.returncode, ended.stdout) == (2, "")
     assert "nonsense" in ended.stderr
-    assert all(name in ended.stderr for name in ENDS)
+    assert all(name in ended.stderr for name in (*ENDS, *TALES))
 
 
 def test_the_scenarios_are_listed() -> None:
     """`--list` names every scenario, one a line, and starts nothing."""
     ended = demo("--list")
     assert ended.returncode == 0
-    assert [line.split()[0] for line in ended.stdout.splitlines()] == list(ENDS)
+    assert [line.split()[0] for line in ended.stdout.splitlines()] == [*ENDS, *TALES]
 
 
 def descendants(pid: int) -> set[int]:

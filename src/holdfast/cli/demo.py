@@ -13,6 +13,7 @@ import typer
 if TYPE_CHECKING:
     from holdfast.lab.demo.report import Report
     from holdfast.lab.demo.scenarios import Scenario
+    from holdfast.lab.demo.tales.tale import Tale
 
 __all__ = ["demo"]
 
@@ -31,14 +32,14 @@ def demo(
     Starts an exchange simulator, a bus and the services, lets somebody trade by hand at the exchange, and judges what
     follows at the exchange and on the bus.
     """
-    from holdfast.lab.demo.scenarios import SCENARIOS  # noqa: PLC0415 - heavy: loaded for this command only
+    from holdfast.lab.demo.repertoire import PLAYS  # noqa: PLC0415 - heavy: loaded for this command only
 
     if list_all:
-        sys.stdout.write("".join(f"{one.name:<13}{one.story}\n" for one in SCENARIOS.values()))
+        sys.stdout.write("".join(f"{one.name:<15}{one.story}\n" for one in PLAYS.values()))
         return
-    chosen = SCENARIOS.get(scenario)
+    chosen = PLAYS.get(scenario)
     if chosen is None:
-        sys.stderr.write(f"there is no scenario {scenario!r}; there are: {', '.join(SCENARIOS)}\n")
+        sys.stderr.write(f"there is no scenario {scenario!r}; there are: {', '.join(PLAYS)}\n")
         raise typer.Exit(CANNOT_START)
     report = _play(chosen, as_json=json)
     if json:
@@ -58,7 +59,7 @@ def _print_json(report: "Report") -> None:
         sys.stderr.write(f"waited in vain for: {report.facts.unseen}\n")
 
 
-def _play(chosen: "Scenario", *, as_json: bool) -> "Report":
+def _play(chosen: "Scenario | Tale", *, as_json: bool) -> "Report":
     import asyncio  # noqa: PLC0415 - heavy: loaded for this command only
 
     import uvloop  # noqa: PLC0415 - as above

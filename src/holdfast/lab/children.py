@@ -39,6 +39,8 @@ STOP_S_MAX = 10.0
 """How long an orderly end may take before SIGKILL."""
 ENDING_S_MAX = 2.0
 """How long a child may take to end after what it served has failed."""
+ONCE_S_MAX = 20.0
+"""How long a command that a person types may take."""
 FIRST_LINE_BYTES_MAX = 64 * 1024
 LOG_SHOWN_BYTES = 1_500
 
@@ -139,6 +141,39 @@ async def _first_line(started: Child) -> dict[str, Any]:
         await started.stop()
         raise CannotStart(f"{started.name} did not start: {started.log_tail()}") from None
     return said
+
+
+@dataclass(frozen=True, slots=True)
+class Ended:
+    """One program that ran to its end."""
+
+    status: int
+    out: str
+    """Its standard output."""
+    err: str
+
+
+async def run_once(arguments: Sequence[str], folder: Path, secrets: Mapping[str, str] | None = None) -> Ended:
+    """Run `holdfast <arguments>` to its end, as a user types it. Raises TimeoutError after `ONCE_S_MAX`."""
+    process = await asyncio.create_subprocess_exec(
+        *(sys.executable, "-c", _PROGRAM, str(os.getpid()), HOLDFAST, *arguments),
+        stdin=asyncio.subprocess.DEVNULL,
+        stdout=asyncio.subprocess.PIPE,
+        stderr=asyncio.subprocess.PIPE,
+        env={**os.environ, **(secrets or {})},
+        cwd=folder,
+        start_new_session=True,
+    )
+    try:
+        async with asyncio.timeout(ONCE_S_MAX):
+            out, err = await process.communicate()
+    except TimeoutError:
+        raise TimeoutError(f"holdfast {arguments[0]} to end") from None
+    finally:
+        with contextlib.suppress(ProcessLookupError):
+            process.kill()
+        await process.wait()
+    return Ended(process.returncode or 0, out.decode("utf-8", "replace"), err.decode("utf-8", "replace"))
 
 
 async def while_running(children: Sequence[Child], work: Coroutine[None, None, Answer]) -> Answer:

@@ -54,6 +54,25 @@ class Desk:
         rows = (await self.get("positions", account=self._account, symbol=symbol))["positions"]
         return str(rows[0]["positionAmt"]) if rows else "0"
 
+    async def positions(self, symbol: str) -> dict[str, str]:
+        """The account's positions by position side, signed decimal text; flat ones are left out."""
+        rows = (await self.get("positions", account=self._account, symbol=symbol))["positions"]
+        return {str(row["positionSide"]): str(row["positionAmt"]) for row in rows}
+
+    async def fills(self) -> dict[str, Any]:
+        """Every fill of the account, oldest first."""
+        return await self.get("fills", account=self._account)
+
+    async def act(self, path: str, **body: object) -> dict[str, Any]:
+        """Somebody, or the venue, does something to the account (`POST /sim/<path>`)."""
+        return await self.post(path, account=self._account, **body)
+
+    async def arm(self, name: str, *, count: int = 1, delay_ms: int | None = None, **match: object) -> int:
+        """Arm a fault on the account; its number."""
+        more = {} if delay_ms is None else {"delay_ms": delay_ms}
+        armed = await self.post("faults", name=name, count=count, match={"account": self._account, **match}, **more)
+        return int(armed["id"])
+
     async def post(self, path: str, **body: object) -> dict[str, Any]:
         """Do something; the answer."""
         with _as_unavailable(path):

@@ -1,6 +1,9 @@
 """`holdfast demo`: one drift, played on the real programs, watched from outside, judged at the exchange and on the bus.
 
 scenarios  what may be played, and what each one promises
+tales      what is no simple drift: liquidation, hedge mode, a first start ...
+repertoire all of them by name
+staging    how the stage differs for one of them
 stage      simulator, embedded Valkey and services in a temporary folder, as a user would run them
 webhook    the operator's end of an alert
 watch      the bus, read as a stranger would read it

@@ -63,6 +63,7 @@ class OrderSeen:
     avg_price: str
     status: str
     accepted_ns: int
+    position_side: str = "BOTH"
 
     @property
     def signed(self) -> Decimal:
@@ -87,6 +88,84 @@ class AlertSeen:
 
     title: str
     at_ns: int
+
+
+@dataclass(frozen=True, slots=True)
+class EventSeen:
+    """One entry of `reconcile.events`."""
+
+    kind: str
+    symbol: str
+    hold_id: str
+    plan_id: str
+    body: Mapping[str, object]
+
+    def of(self, name: str) -> str:
+        """A field of the body as text; "" if it is missing."""
+        value = self.body.get(name)
+        return "" if value is None else str(value)
+
+    @property
+    def side(self) -> str:
+        """The leg's position side; BOTH if the event names none."""
+        return self.of("position_side") or "BOTH"
+
+    def trade_ids(self) -> frozenset[int]:
+        """The trades that it names: those that were booked, and the evidence that it rests on."""
+        trades, evidence = self.body.get("trades"), self.body.get("evidence")
+        found = (
+            {each.get("trade_id") for each in trades if isinstance(each, dict)} if isinstance(trades, list) else set()
+        )
+        for name in ("own", "forced", "foreign"):
+            ids = evidence.get(name) if isinstance(evidence, dict) else None
+            found |= set(ids) if isinstance(ids, list) else set()
+        return frozenset(each for each in found if isinstance(each, int))
+
+
+@dataclass(frozen=True, slots=True)
+class FillSeen:
+    """One fill at the exchange, by its admin face."""
+
+    trade_id: int
+    order_id: int
+    source: str
+    """`api`, `manual` or `venue`: whose order it was."""
+    position_side: str
+    signed: Decimal
+
+
+@dataclass(frozen=True, slots=True)
+class Moment:
+    """Exchange and bus at one moment, by leg (`BTCUSDT`, or `BTCUSDT:LONG` and `BTCUSDT:SHORT`)."""
+
+    positions: Mapping[str, Decimal]
+    ledgers: Mapping[str, Decimal | None]
+    holds: Mapping[str, str | None]
+    reasons: Mapping[str, str]
+    permit: str
+    at_ns: int
+
+    @property
+    def is_agreed(self) -> bool:
+        """Tell whether every leg's ledger is what the exchange holds."""
+        return all(self.ledgers.get(key) == amount for key, amount in self.positions.items())
+
+    @property
+    def is_free(self) -> bool:
+        """Tell whether no hold stands."""
+        return not any(self.holds.values())
+
+
+@dataclass(frozen=True, slots=True)
+class WordSeen:
+    """One command that the operator typed."""
+
+    words: str
+    status: int
+    """Its exit status."""
+    out: str
+    began_ns: int
+    ended_ns: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -135,12 +214,25 @@ class Facts:
     position_end: Decimal | None = None
     ledger_end: Decimal | None = None
     hold_end: str | None = None
+    events: tuple[EventSeen, ...] = ()
+    """Every reconcile event since times count (tales)."""
+    fills: tuple[FillSeen, ...] = ()
+    """Every fill that ever was at the exchange (tales)."""
+    moments: Mapping[str, Moment] = field(default_factory=dict)
+    """What was read when, by name (tales)."""
+    words: tuple[WordSeen, ...] = ()
+    """What the operator typed (tales)."""
+    faults: Mapping[str, int] = field(default_factory=dict)
+    """How often the exchange's faults really struck (tales)."""
     unseen: str = ""
     """What was waited for in vain, if anything was."""
 
     @property
     def is_healed(self) -> bool:
         """Tell whether exchange and ledger agree and no hold stands at the end."""
+        end = self.moments.get("end")
+        if end is not None:
+            return end.is_agreed and end.is_free
         return self.position_end is not None and self.position_end == self.ledger_end and self.hold_end is None
 
     def orders_by_us(self) -> tuple[OrderSeen, ...]:

@@ -6,7 +6,7 @@ import json
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
-from holdfast.lab.demo.facts import OrderSeen, ResultSeen
+from holdfast.lab.demo.facts import EventSeen, FillSeen, OrderSeen, ResultSeen
 from holdfast.lab.demo.watch import Stream
 
 if TYPE_CHECKING:
@@ -39,6 +39,31 @@ def order_seen(row: Mapping[str, Any]) -> OrderSeen:
         avg_price=str(row["avgPrice"]),
         status=str(row["status"]),
         accepted_ns=int(row["accepted_monotonic_ns"]),
+        position_side=str(row["positionSide"]),
+    )
+
+
+def fill_seen(row: Mapping[str, Any]) -> FillSeen:
+    """One fill of the admin face."""
+    qty = Decimal(row["qty"])
+    return FillSeen(
+        trade_id=int(row["tradeId"]),
+        order_id=int(row["orderId"]),
+        source=str(row["source"]),
+        position_side=str(row["positionSide"]),
+        signed=qty if row["side"] == "BUY" else -qty,
+    )
+
+
+def event_seen(entry: BusEntry) -> EventSeen:
+    """One entry of `reconcile.events`."""
+    fields = entry.fields
+    return EventSeen(
+        kind=fields.get("event", ""),
+        symbol=fields.get("symbol", ""),
+        hold_id=fields.get("hold_id", ""),
+        plan_id=fields.get("plan_id", ""),
+        body=body_of(entry),
     )
 
 

@@ -7,24 +7,40 @@ are when an observer had read the fact from the bus or the exchange.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 from holdfast.domain.amounts import format_amount
-from holdfast.lab.demo.judge import Promise, judge
+from holdfast.lab.demo.judge import judge
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Mapping, Sequence
     from decimal import Decimal
 
-    from holdfast.lab.demo.facts import Event, Facts, OrderSeen
+    from holdfast.lab.demo.facts import Event, Facts, Moment, OrderSeen
+    from holdfast.lab.demo.judge import Promise
     from holdfast.lab.demo.scenarios import Scenario
+    from holdfast.lab.demo.tales.tale import Tale
+
+
+class Playable(Protocol):
+    """What a screen and a report need to know of a play."""
+
+    @property
+    def name(self) -> str:
+        """Its name."""
+        ...
+
+    @property
+    def story(self) -> str:
+        """What happens in it, in a sentence or two."""
+        ...
 
 
 @dataclass(frozen=True, slots=True)
 class Report:
     """One played scenario."""
 
-    scenario: Scenario
+    scenario: Playable
     facts: Facts
     events: tuple[Event, ...]
     """In the order in which they happened."""
@@ -48,7 +64,9 @@ class Report:
     @property
     def drift_to_close_ms(self) -> float | None:
         """Until the exchange accepted the close; None if we sent none."""
-        closes = [order for order in self.facts.orders_by_us() if order.reduce_only]
+        planned = {result.order_id for result in self.facts.results if result.decision == "RECONCILE_CLOSE"}
+        ours = self.facts.orders_by_us()
+        closes = [order for order in ours if order.reduce_only or order.order_id in planned]
         return self.since_drift_ms(closes[0].accepted_ns if closes else None)
 
     @property
@@ -75,13 +93,20 @@ class Report:
             "drift_to_hold_ms": self.drift_to_hold_ms,
             "drift_to_close_ms": self.drift_to_close_ms,
             "drift_to_release_ms": self.drift_to_release_ms,
-            "position_after": _text(facts.position_end),
-            "ledger_after": _text(facts.ledger_end),
+            "position_after": self._at_end(facts.position_end, lambda end: end.positions),
+            "ledger_after": self._at_end(facts.ledger_end, lambda end: end.ledgers),
             "hold_after": facts.hold_end,
             "orders_at_exchange": [self._order(order) for order in facts.orders],
             "plan_refused_error": facts.refused.error or None if facts.refused is not None else None,
             "plan_after_executed": facts.after is not None and facts.after.executed,
         }
+
+    def _at_end(self, alone: Decimal | None, of: Callable[[Moment], Mapping[str, Decimal | None]]) -> object:
+        """An amount; in hedge mode one a leg."""
+        end = self.facts.moments.get("end")
+        if end is None or len(end.positions) == 1:
+            return _text(alone)
+        return {key: _text(amount) for key, amount in of(end).items()}
 
     def _order(self, order: OrderSeen) -> dict[str, object]:
         result = next((r for r in self.facts.results if r.order_id == order.order_id), None)
@@ -91,6 +116,7 @@ class Report:
             "source": order.source,
             "decision": result.decision if result is not None else None,
             "side": order.side,
+            "position_side": order.position_side,
             "type": order.order_type,
             "reduce_only": order.reduce_only,
             "qty": format_amount(order.qty),
@@ -105,6 +131,11 @@ def report_of(scenario: Scenario, facts: Facts, events: Sequence[Event]) -> Repo
     """Judge what was seen, and put the events in order of time; those of one moment stay as they were told."""
     in_order = tuple(sorted(events, key=lambda event: event.at_ns))
     return Report(scenario, facts, in_order, judge(scenario, facts))
+
+
+def report_of_tale(tale: Tale, facts: Facts, events: Sequence[Event]) -> Report:
+    """The same for a tale, by its own judge."""
+    return Report(tale, facts, tuple(sorted(events, key=lambda event: event.at_ns)), tale.judge(facts))
 
 
 def _text(amount: Decimal | None) -> str | None:

@@ -15,6 +15,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 from decimal import Decimal
 from enum import Enum
+from typing import TYPE_CHECKING
+
+from holdfast.lab.demo.staging import EMPTY, Staging
+
+if TYPE_CHECKING:
+    from holdfast.lab.desk import Desk
 
 SYMBOL = "BTCUSDT"
 WARM_UP_QTY = Decimal("0.003")
@@ -32,6 +38,14 @@ class Ending(Enum):
     """The hold stands, and a person was told."""
     FREED_BY_HAND = "freed by hand"
     """The hold stands until somebody closes at the exchange; then it releases by itself."""
+
+
+HIDDEN_MS = 3_600_000
+"""For so long the exchange's trade history does not show what was traded."""
+
+
+async def _hide_trades(desk: Desk) -> None:
+    await desk.arm("stale_trades", count=0, delay_ms=HIDDEN_MS)
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,6 +73,13 @@ class Scenario:
     def position_end(self) -> Decimal:
         """The position at the exchange when all is over."""
         return self.ledger if self.ending is Ending.FREED_BY_HAND else self.exchange + self.close
+
+    @property
+    def staging(self) -> Staging:
+        """How the stage is set for it."""
+        limits = ('reconcile_close = "off"',) if self.ending is Ending.FREED_BY_HAND else ()
+        before = _hide_trades if self.are_trades_hidden else EMPTY.before
+        return Staging(limits=limits, alerts="webhook" if self.tells_operator else "none", before=before)
 
     @property
     def needs_operator(self) -> bool:

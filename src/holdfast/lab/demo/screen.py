@@ -15,11 +15,11 @@ from rich.text import Text
 
 if TYPE_CHECKING:
     from holdfast.lab.demo.facts import Event
-    from holdfast.lab.demo.report import Report
-    from holdfast.lab.demo.scenarios import Scenario
+    from holdfast.lab.demo.report import Playable, Report
 
 SORT_S = 0.04
 NAME_WIDTH = 22
+BY_HAND = "the exchange accepted the trade by hand"
 NOT_SEEN = "did not happen"
 STYLES = {
     "foreign_trade": "bold magenta",
@@ -41,7 +41,7 @@ STYLES = {
 class Screen(Protocol):
     """Who is told while it happens."""
 
-    def story(self, scenario: Scenario) -> None:
+    def story(self, scenario: Playable) -> None:
         """What is going to be played."""
         ...
 
@@ -49,8 +49,8 @@ class Screen(Protocol):
         """Something outside the measured story."""
         ...
 
-    def drift(self, at_ns: int) -> None:
-        """The moment from which times count."""
+    def drift(self, at_ns: int, since: str = BY_HAND) -> None:
+        """The moment from which times count, and what happened then."""
         ...
 
     def event(self, event: Event) -> None:
@@ -65,13 +65,13 @@ class Screen(Protocol):
 class Silent:
     """A screen that shows nothing: the JSON says it all."""
 
-    def story(self, scenario: Scenario) -> None:
+    def story(self, scenario: Playable) -> None:
         """Nothing."""
 
     def note(self, text: str) -> None:
         """Nothing."""
 
-    def drift(self, at_ns: int) -> None:
+    def drift(self, at_ns: int, since: str = BY_HAND) -> None:
         """Nothing."""
 
     def event(self, event: Event) -> None:
@@ -90,7 +90,7 @@ class Lines:
         self._waiting: list[Event] = []
         self._timer: asyncio.TimerHandle | None = None
 
-    def story(self, scenario: Scenario) -> None:
+    def story(self, scenario: Playable) -> None:
         """See the protocol."""
         self._print(f"holdfast demo: {scenario.name}", "bold")
         self._print(f"  {scenario.story}\n")
@@ -101,10 +101,10 @@ class Lines:
         self._drift_ns = None
         self._print(f"  {text}", "dim")
 
-    def drift(self, at_ns: int) -> None:
+    def drift(self, at_ns: int, since: str = BY_HAND) -> None:
         """See the protocol."""
         self._drift_ns = at_ns
-        self._print(f"\n{'ms':>10}  since the exchange accepted the trade by hand", "dim")
+        self._print(f"\n{'ms':>10}  since {since}", "dim")
 
     def event(self, event: Event) -> None:
         """See the protocol."""

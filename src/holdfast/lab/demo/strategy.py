@@ -25,12 +25,17 @@ class Strategy:
         self._plans = plans
         self._clock = clock
 
-    async def trade(self, amount: Decimal) -> PlanSeen:
+    async def trade(self, amount: Decimal, position_side: str = "BOTH") -> PlanSeen:
         """Hand in one plan for a signed amount; what became of it. Raises TimeoutError if no result came."""
         side = "BUY" if amount > 0 else "SELL"
         try:
             result = await self._plans.execute(
-                SYMBOL, side, format_amount(abs(amount)), timeout_s=RESULT_S_MAX, reason="demo"
+                SYMBOL,
+                side,
+                format_amount(abs(amount)),
+                timeout_s=RESULT_S_MAX,
+                reason="demo",
+                position_side=None if position_side == "BOTH" else position_side,
             )
         except FateUnknown as unknown:
             raise TimeoutError(f"the result of plan {unknown.plan_id}") from unknown
