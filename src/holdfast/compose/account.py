@@ -9,7 +9,7 @@ from holdfast.domain.entry import EntryKind
 from holdfast.domain.errors import CannotStart, KeysRejected, VenueUnavailable
 from holdfast.services.alerting import Alerting
 from holdfast.services.closing import Closer
-from holdfast.services.context import Context, Lease, Rules, Wakes
+from holdfast.services.context import Context, Lease, Wakes
 from holdfast.services.execute import Executor
 from holdfast.services.feed import Feed
 from holdfast.services.fills import Fills
@@ -26,13 +26,17 @@ from holdfast.services.requests import Requests
 from holdfast.services.resolving import Resolver
 from holdfast.services.sending import Sender
 from holdfast.services.supervisor import (
+    MARKS_MS,
+    Turn,
     acquire_lease,
     keep_clock,
     keep_lease,
     keep_rules,
     read_again,
     read_marks,
+    read_rules,
     run_tasks,
+    while_leased,
 )
 from holdfast.settings import KeyUse
 from holdfast.venues.binance import ApiKey, ApiSecret, BinanceConfig, binance_reader, binance_trader
@@ -45,9 +49,11 @@ if TYPE_CHECKING:
     from holdfast.domain.sides import PositionMode
     from holdfast.ports.bus import Bus
     from holdfast.ports.venue import VenueReader, VenueTrader
+    from holdfast.services.context import Rules
     from holdfast.services.supervisor import Task
 
 
+from holdfast.compose.room import FIRST_START_WEIGHT, START_WEIGHT
 from holdfast.compose.world import Job, ServiceName, World
 
 _ENVIRONMENTS = {"live": VenueEnvironment.LIVE, "demo": VenueEnvironment.DEMO, "sim": VenueEnvironment.CUSTOM}
@@ -73,17 +79,21 @@ def _venue_config(world: World, account: AccountId, use: KeyUse) -> BinanceConfi
 
 
 async def _first_answers(reader: VenueReader, context: Context) -> PositionMode:
-    """Clock, mode, rules and prices. A limit or ban that the venue names is waited out, and nothing is asked meanwhile.
+    """Clock and mode; rules and prices too, unless another account of the process has just read them.
 
-    Ending instead would let the machine's supervisor start us again and again into a ban, which prolongs it.
+    A limit or ban that the venue names is waited out, and nothing is asked meanwhile: ending instead would let the
+    machine's supervisor start us again and again into a ban, which prolongs it.
     """
     waits = 0
     while True:
         try:
             await reader.sync_clock()
             mode = await reader.position_mode()
-            context.rules.instruments = await reader.instruments()
-            await read_marks(context, reader)
+            if not context.rules.instruments:
+                await read_rules(context, reader)
+            age_ns = context.clock.monotonic_ns() - context.rules.marks_ns
+            if not context.rules.marks or not 0 <= age_ns <= MARKS_MS * 1_000_000:
+                await read_marks(context, reader)
         except VenueUnavailable as error:
             waits += 1
             if error.retry_after_ms is None or waits > PAUSES_MAX:
@@ -129,7 +139,8 @@ async def build_account(world: World, account: AccountId, stack: contextlib.Asyn
     stack.push_async_callback(bus.close)
     await world.journal.verify(account)  # the whole chain: opening proved only its newest part
     await check_journal_is_newest(world.journal, bus, account, world.log)
-    wakes, rules, picture = Wakes(), Rules(), Picture()
+    wakes, rules, picture = Wakes(), world.rules, Picture()
+    turn = Turn(world.settings.accounts.index(account), len(world.settings.accounts))
     known = world.settings.limits(account).symbols
     jobs: list[Job] = []
     feed: Feed | None = None
@@ -139,16 +150,16 @@ async def build_account(world: World, account: AccountId, stack: contextlib.Asyn
         reader = world.wrapping.reader(binance_reader(config, world.clock, world.gate, world.doors.line))
         stack.push_async_callback(reader.close)
         await _first_contact(world, reader, context)
-        feed = Feed(context, reader, picture)
+        feed = Feed(context, reader, picture, lambda: world.view_interval_ms(account))
         world.feeds[account] = feed
-        jobs.append(_reconcile_job(world, context, reader, feed, picture, bus))
+        jobs.append(_reconcile_job(world, context, reader, feed, picture, bus, turn))
     if ServiceName.APPLY in world.services:
         context = _context(world, account, ServiceName.APPLY, wakes, rules)
         config = _venue_config(world, account, KeyUse.TRADE)
         trader = world.wrapping.trader(binance_trader(config, world.clock, world.gate, world.doors.line))
         stack.push_async_callback(trader.close)
         await _first_contact(world, trader, context)
-        jobs.append(_apply_job(world, context, trader, feed, bus))
+        jobs.append(_apply_job(world, context, trader, feed, bus, turn))
     missing = sorted(known - set(rules.instruments))
     if missing:
         raise CannotStart(f"account {account}: the exchange lists no {', '.join(missing)}; correct `symbols`")
@@ -172,7 +183,7 @@ def _context(world: World, account: AccountId, service: ServiceName, wakes: Wake
 
 
 def _reconcile_job(  # noqa: PLR0917 - the parts it joins, each named
-    world: World, context: Context, reader: VenueReader, feed: Feed, picture: Picture, bus: Bus
+    world: World, context: Context, reader: VenueReader, feed: Feed, picture: Picture, bus: Bus, turn: Turn
 ) -> Job:
     mode = world.settings.position_mode(context.account)
     publisher = Publisher(context, bus, picture)
@@ -183,6 +194,9 @@ def _reconcile_job(  # noqa: PLR0917 - the parts it joins, each named
     alerting = Alerting(context, world.alerts)
 
     async def job() -> None:
+        is_first = await world.journal.query(context.account, lambda reads: reads.account().baseline_ms is None)
+        weight = FIRST_START_WEIGHT if is_first else START_WEIGHT
+        await world.room.enter(context.account, weight, world.view_interval_ms(context.account), reader.venue_now_ms())
         if await acquire_lease(context, world.owner):
             await read_again(context, reader)
         tasks: list[Task] = [
@@ -199,13 +213,21 @@ def _reconcile_job(  # noqa: PLR0917 - the parts it joins, each named
             ("alerts", alerting.run),
         ]
         if ServiceName.APPLY not in world.services:
-            tasks.append(("rules", lambda: keep_rules(context, reader)))
+            tasks.append(("rules", lambda: keep_rules(context, reader, turn)))
         await run_tasks(context, tasks)
 
     return job
 
 
-def _apply_job(world: World, context: Context, trader: VenueTrader, shared: Feed | None, bus: Bus) -> Job:
+async def _take_over(world: World, context: Context, trader: VenueTrader, resolver: Resolver) -> None:
+    """What an earlier process left is settled before anything new is begun."""
+    await resolver.take_over()
+    await check_open_orders(world.journal, trader, context.account, world.log)
+
+
+def _apply_job(  # noqa: PLR0917 - the parts it joins, each named
+    world: World, context: Context, trader: VenueTrader, shared: Feed | None, bus: Bus, turn: Turn
+) -> Job:
     resolve: Knocks[ClientOrderId] = Knocks()
     fills = Fills(resolve)
     feed = shared if shared is not None else Feed(context, trader, Picture())
@@ -225,12 +247,11 @@ def _apply_job(world: World, context: Context, trader: VenueTrader, shared: Feed
             await read_again(context, trader)
         count = await world.journal.query(context.account, lambda reads: reads.count_entries(EntryKind.CLOSE_DONE))
         context.metrics.closes_before(count)
-        await resolver.take_over()
-        await check_open_orders(world.journal, trader, context.account, world.log)
+        await while_leased(context, _take_over(world, context, trader, resolver))
         intake = Intake(context, bus, executor, closer, publisher, holds)
         tasks: list[Task] = [
             ("lease", lambda: keep_lease(context)),
-            ("rules", lambda: keep_rules(context, trader)),
+            ("rules", lambda: keep_rules(context, trader, turn)),
             ("clock", lambda: keep_clock(context, trader)),
             ("plans", intake.run_plans),
             ("closes", intake.run_closes),

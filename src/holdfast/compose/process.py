@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 
 from holdfast.compose.account import build_account
 from holdfast.compose.doors import life_doors
+from holdfast.compose.room import Room
 from holdfast.compose.world import BOTH, UNWRAPPED, Job, ServiceName, Started, World, Wrapping
 
 
@@ -78,6 +79,7 @@ async def run_by_doors(
         journal = await doors.journal(settings.journal_url().get_secret_value(), clock)
         stack.push_async_callback(journal.close)
         telemetry = doors.telemetry(clock)
+        gate = Gate(clock)
         world = World(
             settings=settings,
             services=services,
@@ -88,7 +90,8 @@ async def run_by_doors(
             journal=wrapping.journal(journal),
             alerts=alerts,
             bus_url=bus_url,
-            gate=Gate(clock),
+            gate=gate,
+            room=Room(gate, clock, log),
             wrapping=wrapping,
         )
         jobs = [await build_account(world, account, stack) for account in settings.accounts]

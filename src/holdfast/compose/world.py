@@ -7,8 +7,11 @@ from dataclasses import dataclass, field
 from enum import Enum
 from typing import TYPE_CHECKING, Protocol
 
+from holdfast.services.context import Rules
+
 if TYPE_CHECKING:
     from holdfast.compose.doors import Doors
+    from holdfast.compose.room import Room
     from holdfast.domain.names import AccountId
     from holdfast.ports.alerts import Alerts
     from holdfast.ports.bus import Bus
@@ -106,8 +109,16 @@ class World:
     bus_url: str
     gate: Gate
     """The venue's limits are per address: one gate for all accounts, so that a ban heard by one stops all."""
+    room: Room
+    rules: Rules = field(default_factory=Rules)
+    """Symbols and prices are the same for all accounts: whichever has its turn reads them for all."""
     feeds: dict[AccountId, Feed] = field(default_factory=dict)
     wrapping: Wrapping = UNWRAPPED
+
+    def view_interval_ms(self, account: AccountId) -> int:
+        """How often the account's complete view is read: as its settings say, or more rarely by the venue's limits."""
+        spacing_ms = len(self.settings.accounts) * self.gate.view_spacing_ms()
+        return max(self.settings.limits(account).view_interval_ms, spacing_ms)
 
     @property
     def clock(self) -> Clock:

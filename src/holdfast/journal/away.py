@@ -180,6 +180,13 @@ class _Writing(_Lane):
         """Put it behind its account's."""
         self._accounts.setdefault(waiting.work.account, deque()).append(waiting)
 
+    def queue_first(self, waiting: _Waiting) -> None:
+        """Put it before everything that waits, of whatever account."""
+        account: AccountId = waiting.work.account
+        jobs = self._accounts.pop(account, deque())
+        jobs.appendleft(waiting)
+        self._accounts = {account: jobs, **self._accounts}
+
     def _take(self) -> list[_Waiting]:
         if not self._accounts:
             return []
@@ -238,6 +245,10 @@ class AwayRunner:
     async def write(self, job: WriteJob) -> Any:
         """In a batch of its account."""
         return await self._writing.hand_in(job, self._writing.queue)
+
+    async def write_first(self, job: WriteJob) -> Any:
+        """In the next batch."""
+        return await self._writing.hand_in(job, self._writing.queue_first)
 
     async def read(self, look: Callable[[Session], Found]) -> Found:
         """On the reading thread."""

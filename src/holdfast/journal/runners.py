@@ -30,6 +30,10 @@ class Runner(Protocol):
         """Run a job in a transaction; returns after the commit is durable."""
         ...
 
+    async def write_first(self, job: WriteJob) -> Any:
+        """The same, before every job that waits for its turn."""
+        ...
+
     async def read(self, look: Callable[[Session], Found]) -> Found:
         """Run a read on one consistent state, not older than the last acknowledged write."""
         ...
@@ -56,6 +60,10 @@ class ThreadRunner:
     async def write(self, job: WriteJob) -> Any:
         """Group it with whatever else waits."""
         return await self._groups.run(job)
+
+    async def write_first(self, job: WriteJob) -> Any:
+        """Group it with whatever else waits, at the head."""
+        return await self._groups.run_first(job)
 
     async def read(self, look: Callable[[Session], Found]) -> Found:
         """Now, on the reader's connection."""
@@ -100,6 +108,10 @@ class InlineRunner:
         if isinstance(outcome, Done):
             return outcome.value
         raise outcome.error
+
+    async def write_first(self, job: WriteJob) -> Any:
+        """Now."""
+        return await self.write(job)
 
     async def read(self, look: Callable[[Session], Found]) -> Found:
         """Now."""

@@ -65,8 +65,8 @@ class SqlJournal:
         return cast("Fence | None", await self._runner.write(WriteJob(account, run)))
 
     async def renew(self, fence: Fence, ttl_ms: int) -> None:
-        """Prolong the lease. Raises Fenced."""
-        await self._runner.write(
+        """Prolong the lease, before every step that waits. Raises Fenced."""
+        await self._runner.write_first(
             WriteJob(fence.account, lambda session, _accounts: leases.renew(session, fence, ttl_ms))
         )
 

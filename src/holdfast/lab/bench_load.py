@@ -37,6 +37,7 @@ READ_COUNT_MAX = 256
 LAST_TRIES_MAX = 20
 """Plans by which a stopping worker may try to sell what it holds."""
 _Answer = TypeVar("_Answer")
+_KEYS = Keys()
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,13 +105,13 @@ class _StreamReader:
 class PlanDriver(_StreamReader):
     """Hands in EXECUTE plans and waits for their results."""
 
-    def __init__(self, url: str, name: str) -> None:
-        super().__init__(url, f"bench-{name}-results", Keys().results)
+    def __init__(self, url: str, name: str, keys: Keys = _KEYS) -> None:
+        super().__init__(url, f"bench-{name}-results", keys.results)
         self._name = name
         self._writes = BusConnection(url, f"bench-{name}-plans")
         self._waiting: dict[bytes, asyncio.Future[dict[bytes, bytes]]] = {}
         self._numbers = itertools.count(1)
-        self._plans = Keys().plans
+        self._plans = keys.plans
         self.sent = 0
         """Plans handed in so far: each is one XADD of ours."""
 
@@ -144,8 +145,8 @@ class PlanDriver(_StreamReader):
 class EventReader(_StreamReader):
     """Notes when the two events of a hold were read."""
 
-    def __init__(self, url: str, name: str) -> None:
-        super().__init__(url, f"bench-{name}-events", Keys().events)
+    def __init__(self, url: str, name: str, keys: Keys = _KEYS) -> None:
+        super().__init__(url, f"bench-{name}-events", keys.events)
         self._waiting: dict[tuple[bytes, bytes], asyncio.Future[int]] = {}
 
     def expect(self, event: str, symbol: str) -> asyncio.Future[int]:

@@ -46,11 +46,15 @@ class Lease:
 
 @dataclass(slots=True)
 class Rules:
-    """What the venue said of symbols and prices; replaced as a whole when read again."""
+    """What the venue said of symbols and prices, to all accounts alike; replaced as a whole when read again."""
 
     instruments: Mapping[Symbol, Instrument] = field(default_factory=dict)
     marks: dict[Symbol, tuple[Decimal, int]] = field(default_factory=dict)
     """Mark price, and our clock before it was read."""
+    read_ns: int = 0
+    """CLOCK_MONOTONIC before the instruments were read."""
+    marks_ns: int = 0
+    """The same of the mark prices."""
 
 
 @dataclass(slots=True)

@@ -1,6 +1,7 @@
 """The private stream and the complete views of one account: the only way facts of the venue come in by themselves.
 
-One task reads the stream, one reads a complete view every `view_interval_ms`. Both only update the picture and
+One task reads the stream, one reads a complete view every `view_interval_ms` (more rarely where many accounts share one
+address: one request an account, however many symbols). Both only update the picture and
 knock; deciding is the reconciler's. Trades go to whoever listens (apply books its own fills from them).
 
 Invariants: after a (re)connection the account is proven only once a complete view asked for AFTER it arrived; a
@@ -27,6 +28,8 @@ from holdfast.ports.venue import (
 )
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from holdfast.domain.order import OrderReport
     from holdfast.domain.trade import Trade
     from holdfast.ports.venue import VenueReader
@@ -35,6 +38,10 @@ if TYPE_CHECKING:
 
 VIEW_RETRY_MS = 250
 """Wait after a complete view that failed, doubled up to the interval."""
+
+
+def _no_spacing() -> int:
+    return 0
 
 
 class FeedListener(Protocol):
@@ -68,7 +75,11 @@ class FeedListener(Protocol):
 class Feed:
     """Stream and views of one account."""
 
-    def __init__(self, context: Context, reader: VenueReader, picture: Picture) -> None:
+    def __init__(
+        self, context: Context, reader: VenueReader, picture: Picture, spacing_ms: Callable[[], int] = _no_spacing
+    ) -> None:
+        """`spacing_ms` tells how far apart the venue's limits want complete views to lie, at least."""
+        self._spacing_ms = spacing_ms
         self._context = context
         self._reader = reader
         self._picture = picture
@@ -153,9 +164,9 @@ class Feed:
         while True:
             self._view_now.clear()
             failures = 0 if await self._view() else failures + 1
-            wait_ms = limits.view_interval_ms
+            wait_ms = max(limits.view_interval_ms, self._spacing_ms())
             if failures:
-                wait_ms = min(VIEW_RETRY_MS * 2 ** min(failures - 1, 10), limits.view_interval_ms)
+                wait_ms = min(VIEW_RETRY_MS * 2 ** min(failures - 1, 10), wait_ms)
             try:
                 async with asyncio.timeout(wait_ms / 1000):
                     await self._view_now.wait()

@@ -9,7 +9,8 @@ supervisor, and safe at any time.
 from __future__ import annotations
 
 import asyncio
-from typing import TYPE_CHECKING
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, TypeVar
 
 from holdfast.domain.errors import Fenced, HoldfastError, JournalBusy, Unavailable, Unclassified, VenueUnavailable
 
@@ -25,14 +26,16 @@ LEASE_WAIT_MS = 500
 """How often a second process asks whether the first has gone."""
 READ_AGAIN_MS_MAX = 1_500
 MARKS_MS = 2_000
+"""How often mark prices are read, by whichever account of the process has its turn."""
 CLOCK_MS = 60_000
-RULES_EVERY = 1_800
-"""Instruments are read again after this many readings of mark prices (an hour)."""
+RULES_MS = 3_600_000
+"""Instruments are read again after this."""
 
 _STANDS_BY = (
     f"another process runs this account's service, or was killed less than {LEASE_MS} ms ago: this one stands by"
 )
 
+Value = TypeVar("Value")
 Task = tuple[str, "Callable[[], Awaitable[None]]"]
 
 
@@ -74,19 +77,29 @@ async def keep_lease(context: Context) -> None:
         context.lease.live_until_ns = started_ns + LEASE_MS * 1_000_000
 
 
-async def keep_rules(context: Context, reader: VenueReader) -> None:
-    """Keep mark prices and instruments up to date until cancelled.
+@dataclass(frozen=True, slots=True)
+class Turn:
+    """One account's place among those of the process: what one of them reads of the venue, all of them have."""
 
-    Apply runs it with the adapter that trades: its connection stays warm by it, so that an order needs no handshake.
+    number: int = 0
+    """From 0."""
+    count: int = 1
+
+
+async def keep_rules(context: Context, reader: VenueReader, turn: Turn) -> None:
+    """Keep mark prices and instruments up to date until cancelled, in turn with the other accounts of the process.
+
+    Apply runs it with the adapter that trades: its connection stays warm by it, so that an order needs no handshake
+    (with up to seven accounts: then its turn comes before the connection is given up).
     """
-    rounds = 0
+    wait_ms = MARKS_MS * (turn.number + 1)
     while True:
-        await asyncio.sleep(MARKS_MS / 1000)
-        rounds += 1
+        await asyncio.sleep(wait_ms / 1000)
+        wait_ms = MARKS_MS * turn.count
         try:
             await read_marks(context, reader)
-            if rounds % RULES_EVERY == 0:
-                context.rules.instruments = await reader.instruments()
+            if not 0 <= context.clock.monotonic_ns() - context.rules.read_ns <= RULES_MS * 1_000_000:
+                await read_rules(context, reader)
         except VenueUnavailable as error:
             context.log.warning("rules_failed", account=context.account, detail=str(error))
 
@@ -111,16 +124,38 @@ async def read_again(context: Context, reader: VenueReader) -> None:
         async with asyncio.timeout(READ_AGAIN_MS_MAX / 1000):
             await reader.sync_clock()
             await read_marks(context, reader)
-            context.rules.instruments = await reader.instruments()
+            await read_rules(context, reader)
     except (VenueUnavailable, TimeoutError) as error:
         context.log.warning("rules_failed", account=context.account, detail=str(error))
 
 
 async def read_marks(context: Context, reader: VenueReader) -> None:
     """Read all mark prices once."""
-    read_ms = context.clock.now_ms()
+    read_ms, read_ns = context.clock.now_ms(), context.clock.monotonic_ns()
     marks = await reader.mark_prices()
+    context.rules.marks_ns = read_ns
     context.rules.marks = {symbol: (price, read_ms) for symbol, price in marks.items()}
+
+
+async def read_rules(context: Context, reader: VenueReader) -> None:
+    """Read all instruments once."""
+    read_ns = context.clock.monotonic_ns()
+    context.rules.instruments = await reader.instruments()
+    context.rules.read_ns = read_ns
+
+
+async def while_leased(context: Context, work: Awaitable[Value]) -> Value:
+    """Await what must be done before the service's tasks begin, and keep the lease meanwhile; raises Fenced."""
+    keeping, working = asyncio.ensure_future(keep_lease(context)), asyncio.ensure_future(work)
+    try:
+        await asyncio.wait({keeping, working}, return_when=asyncio.FIRST_COMPLETED)
+        if not working.done():
+            keeping.result()
+        return await working
+    finally:
+        keeping.cancel()
+        working.cancel()
+        await asyncio.gather(keeping, working, return_exceptions=True)
 
 
 async def run_tasks(context: Context, tasks: Sequence[Task]) -> None:

@@ -23,6 +23,10 @@ MUST_EXCEED: tuple[tuple[str, tuple[str, ...], str], ...] = (
     ("unknown_ms_max", ("recv_window_ms", "unknown_margin_ms"), "else absence can't be proven in time"),
 )
 """(larger, those whose sum it must exceed, why)."""
+VIEW_SPACING_MS = 209
+"""How far apart complete views of one address lie: each weighs 5, and they may use three fifths of 2,400 a minute."""
+VIEW_FAILED_MS = 1_500
+"""A view that failed and the next one, which is asked for at once, rarely take longer together."""
 
 
 def broken_rules(tables: Tables) -> Iterator[Problem]:
@@ -37,6 +41,7 @@ def broken_rules(tables: Tables) -> Iterator[Problem]:
     yield from _prefixes(tables)
     for name, account in tables.accounts.items():
         yield from _bounds(name, account)
+        yield from _many(name, account, len(tables.accounts))
         yield from _keys(name, account)
 
 
@@ -80,6 +85,20 @@ def _bounds(name: str, account: AccountTable) -> Iterator[Problem]:
                 ("accounts", name, _culprit(account, larger, smaller)),
                 f"{larger} = {value} must be above {' + '.join(smaller)} = {bound}, {why}",
             )
+
+
+def _many(name: str, account: AccountTable, accounts: int) -> Iterator[Problem]:
+    """With many accounts the venue's limit spaces their views out: one that fails must not make everything stale."""
+    apart_ms = accounts * VIEW_SPACING_MS
+    interval_ms: int = getattr(account, "view_interval_ms")  # noqa: B009 - its fields are made from `Limits`
+    age_ms_max: int = getattr(account, "view_age_ms_max")  # noqa: B009 - as above
+    if apart_ms > interval_ms and age_ms_max < apart_ms + VIEW_FAILED_MS:
+        yield Problem(
+            ("accounts", name, "view_age_ms_max"),
+            f"{accounts} accounts on one address: the venue lets each one's view be read every {apart_ms} ms; "
+            f"view_age_ms_max = {age_ms_max} must be at least {apart_ms + VIEW_FAILED_MS}, "
+            "else one view that fails holds everything",
+        )
 
 
 def _culprit(account: AccountTable, larger: str, smaller: tuple[str, ...]) -> str:

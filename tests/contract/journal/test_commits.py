@@ -12,6 +12,7 @@ import pytest
 
 from holdfast.domain.errors import JournalLost
 from holdfast.journal import InlineRunner, ThreadRunner
+from holdfast.journal.groups import GROUP_MAX
 from holdfast.journal.sqlite import READ_WAIT_MS_MAX, SqliteSession, connect_file
 from tests.contract.journal.places import OtherWriter
 from tests.contract.journal.samples import ACCOUNT, LEG, add_one, get
@@ -60,6 +61,31 @@ def test_loop_goes_on_during_a_commit_and_nothing_is_acknowledged_before_it(file
         session.gate.set()
         assert await asyncio.gather(first, *later) == list(range(1, 62))
         assert session.commits == 2  # the first alone, then all that waited meanwhile together
+
+    file_place.run(body, runner=lambda database: ThreadRunner(OtherWriter(database, lambda: session)))
+
+
+def test_a_lease_is_renewed_before_hundreds_of_steps_that_wait(file_place: FilePlace) -> None:
+    """A renewal that comes last goes into the next commit, ahead of more steps than one commit takes."""
+    file_place.run(add_one)
+    session = _GatedCommits(connect_file(file_place.path, 0), file_place)
+
+    async def body(journal: SqlJournal) -> None:
+        session.gate.set()
+        fence = await journal.acquire(ACCOUNT, "apply", "one", 5_000)
+        assert fence is not None
+        session.gate.clear()
+        session.entered.clear()
+        steps = [asyncio.ensure_future(add_one(journal))]
+        assert await asyncio.to_thread(session.entered.wait, SECONDS_MAX)
+        steps += [asyncio.ensure_future(add_one(journal)) for _ in range(2 * GROUP_MAX)]
+        await asyncio.sleep(0)
+        renewal = asyncio.ensure_future(journal.renew(fence, 5_000))
+        await asyncio.sleep(0)
+        session.gate.set()
+        await renewal
+        assert sum(step.done() for step in steps) <= GROUP_MAX
+        await asyncio.gather(*steps)
 
     file_place.run(body, runner=lambda database: ThreadRunner(OtherWriter(database, lambda: session)))
 

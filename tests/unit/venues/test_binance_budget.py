@@ -6,7 +6,7 @@ import itertools
 
 import pytest
 
-from holdfast.venues.binance.budget import Count, Counter, Lane, Limit, wait_ms
+from holdfast.venues.binance.budget import Count, Counter, Lane, Limit, Wanted, room_ms, view_spacing_ms, wait_ms
 from holdfast.venues.binance.instruments import decode_limits
 
 WEIGHT = Limit(Counter.WEIGHT, 60_000, 2_400)
@@ -61,3 +61,37 @@ def test_limits_come_from_exchange_info_and_unknown_kinds_are_left_out() -> None
         {"rateLimitType": "RAW_REQUESTS", "interval": "MINUTE", "intervalNum": 5, "limit": 61000},
         {"rateLimitType": "ORDERS", "interval": "FORTNIGHT", "intervalNum": 1, "limit": 1}]}"""
     assert decode_limits(body) == (WEIGHT, ORDERS_10S, ORDERS_1M)
+
+
+def test_views_of_one_address_lie_so_far_apart_that_they_use_three_fifths_of_its_weight() -> None:
+    """At weight 5 a view, 1,440 of 2,400 a minute are 288 views: one every 209 ms, whichever account's it is."""
+    assert view_spacing_ms((WEIGHT, ORDERS_10S)) == 209
+    assert 60_000 // 209 * 5 <= 1_440
+    assert view_spacing_ms((ORDERS_10S,)) == 0
+    assert view_spacing_ms(()) == 0
+
+
+@pytest.mark.parametrize(
+    ("used", "at_once", "per_minute", "left_ms", "waits_ms"),
+    [
+        (0, 50, 1_860, 60_000, 0),
+        (11, 50, 1_860, 60_000, 60_000),
+        (1_120, 100, 1_860, 60_000, 60_000),
+        (1_120, 100, 1_400, 30_000, 0),
+        (1_820, 100, 0, 60_000, 0),
+        (1_821, 100, 0, 60_000, 60_000),
+    ],
+)
+def test_there_is_room_while_four_fifths_hold_what_is_wanted_for_the_rest_of_the_minute(
+    used: int, at_once: int, per_minute: int, left_ms: int, waits_ms: int
+) -> None:
+    """What was used, what is wanted now and what goes on until the minute ends stay below 1,920 of 2,400 together."""
+    now_ms = 1_000_020_000 + 60_000 - left_ms
+    counts = {WEIGHT: Count(used, now_ms)}
+    assert room_ms((WEIGHT, ORDERS_10S), counts, Wanted(at_once, per_minute), now_ms) == waits_ms
+
+
+def test_a_count_of_a_minute_that_is_over_takes_no_room() -> None:
+    """A new minute is empty, whatever the last answer of the old one said."""
+    counts = {WEIGHT: Count(2_400, 1_000_019_999)}
+    assert room_ms((WEIGHT,), counts, Wanted(100, 1_800), 1_000_020_000) == 0

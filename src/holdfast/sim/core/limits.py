@@ -58,6 +58,8 @@ class Caller:
     """What one address has used."""
 
     weight: Window = field(default_factory=lambda: Window(MINUTE_MS))
+    spent: int = 0
+    """Weight since the start."""
     banned_until_ms: int = 0
     ban_ms: int = BAN_MS
 
@@ -116,6 +118,7 @@ class Limits:
             raise banned(address, caller.banned_until_ms, now_ms)
         window = caller.weight.at(now_ms)
         window.count += weight
+        caller.spent += weight
         if window.count <= self.weight_max:
             return window.count
         window.warnings += 1

@@ -242,7 +242,7 @@ ROUTES: Final = (
     Route(
         "GET",
         "/sim/requests",
-        "the latest requests, and counts of all; ?method= &path= &limit=N",
+        "the latest requests, counts of all, and the weight that each address spent; ?method= &path= &limit=N",
         _reads(truth.requests),
     ),
 )

@@ -171,6 +171,7 @@ def requests(venue: Venue, query: Mapping[str, str]) -> object:
             if query.get("path", n.path) == n.path and query.get("method", n.method) == n.method
         ],
         "counts": venue.counts,
+        "weights": {address: caller.spent for address, caller in venue.limits.callers.items()},
         "statuses": dict(Counter(str(n.status) for n in kept)),
         "total": venue.requests_total,
     }

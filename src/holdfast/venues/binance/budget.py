@@ -22,6 +22,11 @@ from enum import Enum
 SHARE_NUMERATOR, SHARE_DENOMINATOR = 4, 5
 """Four fifths of a counter may be used by what can wait; the last fifth is kept for closes."""
 
+VIEW_WEIGHT = 5
+"""A complete view, `positionRisk` of all symbols (venue documentation)."""
+VIEWS_NUMERATOR, VIEWS_DENOMINATOR = 3, 5
+"""The part of the weight that the complete views of all accounts of one address may use together."""
+
 
 class Lane(Enum):
     """What kind of request wants through."""
@@ -59,6 +64,15 @@ class Count:
     read_ms: int
 
 
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """Weight that somebody is about to use, and what goes on from then on."""
+
+    at_once: int
+    per_minute: int
+
+
+_MINUTE_MS = 60_000
 _COUNTED = {Lane.BACKGROUND: Counter.WEIGHT, Lane.ORDER: Counter.ORDERS}
 
 
@@ -71,4 +85,33 @@ def wait_ms(lane: Lane, counts: dict[Limit, Count], venue_now_ms: int) -> int:
             continue
         ends_ms = (count.read_ms // limit.interval_ms + 1) * limit.interval_ms
         waits.append(ends_ms - venue_now_ms)
+    return max(waits)
+
+
+def view_spacing_ms(limits: tuple[Limit, ...]) -> int:
+    """How far apart complete views of one address must lie, whichever account's they are; 0 if no limit is known."""
+    spacings = [0]
+    for limit in limits:
+        if limit.counter is Counter.WEIGHT:
+            share = limit.count_max * VIEWS_NUMERATOR // VIEWS_DENOMINATOR
+            spacings.append(-(-VIEW_WEIGHT * limit.interval_ms // max(share, 1)))
+    return max(spacings)
+
+
+def room_ms(limits: tuple[Limit, ...], counts: dict[Limit, Count], wanted: Wanted, venue_now_ms: int) -> int:
+    """How long to wait until the address has room for what is wanted besides closes; 0 if it has.
+
+    What comes later in the same interval counts too: with less, views would have to wait for the interval's end.
+    """
+    waits = [0]
+    for limit in limits:
+        if limit.counter is not Counter.WEIGHT:
+            continue
+        number, passed_ms = divmod(venue_now_ms, limit.interval_ms)
+        count = counts.get(limit)
+        used = count.used if count is not None and count.read_ms // limit.interval_ms == number else 0
+        left_ms = limit.interval_ms - passed_ms
+        later = wanted.per_minute * left_ms // _MINUTE_MS
+        if (used + wanted.at_once + later) * SHARE_DENOMINATOR > limit.count_max * SHARE_NUMERATOR:
+            waits.append(left_ms)
     return max(waits)

@@ -10,7 +10,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-from holdfast.venues.binance.budget import Count, Counter, Lane, Limit
+from holdfast.venues.binance.budget import Count, Counter, Lane, Limit, Wanted, room_ms, view_spacing_ms
 from holdfast.venues.binance.budget import wait_ms as wait_by_budget_ms
 from holdfast.venues.binance.exchange import STATUS_OK, Blocked
 from holdfast.venues.binance.waiting import (
@@ -62,6 +62,14 @@ class Gate:
     def set_limits(self, limits: tuple[Limit, ...]) -> None:
         """Take over the limits that exchangeInfo names."""
         self._limits = limits
+
+    def view_spacing_ms(self) -> int:
+        """How far apart complete views of this address must lie, all accounts together; 0 before limits are known."""
+        return view_spacing_ms(self._limits)
+
+    def room_ms(self, wanted: Wanted, venue_now_ms: int) -> int:
+        """How long to wait until the address has room for what is wanted; 0 if it has."""
+        return room_ms(self._limits, self._weight, wanted, venue_now_ms)
 
     def blocked(self, lane: Lane, account: str, venue_now_ms: int) -> Blocked | None:
         """What stands in the way now, if anything does: a ban, or a budget that is kept for closes."""
