@@ -131,20 +131,23 @@ async def run_scale(config: ScaleConfig, say: Callable[[str], None]) -> ScaleRep
         cpu_percent_per_1000_quiet=round(cpu / thousand, 2) if thousand else None,
         mb_per_1000_quiet=round(mb / thousand, 2) if thousand else None,
     )
-    conditions = ScaleConditions(
+    return ScaleReport(figures, machine, _conditions(config, many.legs, found.seconds, load_before))
+
+
+def _conditions(config: ScaleConfig, legs: int, seconds: float, load_before: float) -> ScaleConditions:
+    return ScaleConditions(
         accounts=config.accounts,
         symbols_first=config.symbols_first,
         symbols_others=config.symbols_others,
-        legs=many.legs,
+        legs=legs,
         plans_per_s_asked=config.plans_per_s,
         drifts_per_s_asked=config.drifts_per_s,
         quiet_s=config.quiet_s,
-        load_s=round(found.seconds, 1),
+        load_s=round(seconds, 1),
         view_age_ms_max=VIEW_AGE_MS_MAX,
         load_average_1m=(round(load_before, 2), round(os.getloadavg()[0], 2)),
         method=METHOD,
     )
-    return ScaleReport(figures, machine, conditions)
 
 
 def _more(many: Window, few: Window) -> tuple[float, float]:
