@@ -206,9 +206,17 @@ def _intent(said: Said, entry: Entry) -> str:
     books = f", of which {drift} only undoes the drift" if drift and drift != "0" else ""
     again = said.ms("attempt")
     repeated = f" (request {again} of this plan)" if again is not None and again > 1 else ""
+    at = f" at {said.text('price')} {said.text('time_in_force')}" if said.text("price") else ""
     return (
         f"{said.text('decision')} {entry.plan_id} became order {said.text('client_order_id')}: {said.text('side')} "
-        f"{said.text('qty')} {entry.symbol}{reduce_only}{books}. Written down first, then sent once{repeated}."
+        f"{said.text('qty')} {entry.symbol}{at}{reduce_only}{books}. Written down first, then sent once{repeated}."
+    )
+
+
+def _cancel_asked(said: Said, entry: Entry) -> str:
+    return (
+        f"Order {said.text('client_order_id')} of plan {entry.plan_id} is to be cancelled: {said.text('why')}. Written "
+        "down first, then asked for."
     )
 
 
@@ -308,6 +316,7 @@ TELLERS: dict[EntryKind, Callable[[Said, Entry], str]] = {
     EntryKind.INTENT: _intent,
     EntryKind.PLAN_REFUSED: _plan_refused,
     EntryKind.ORDER_OUTCOME: _order_outcome,
+    EntryKind.CANCEL_ASKED: _cancel_asked,
     EntryKind.FILL: _fill,
     EntryKind.ADOPTED: _adopted,
     EntryKind.APPROVED: _approved,

@@ -8,15 +8,17 @@ from typing import TYPE_CHECKING
 from holdfast.domain.entry import EntryKind
 from holdfast.domain.errors import CannotStart, KeysRejected, VenueUnavailable
 from holdfast.services.alerting import Alerting
+from holdfast.services.cancelling import Canceller
 from holdfast.services.closing import Closer
 from holdfast.services.context import Context, Lease, Wakes
 from holdfast.services.execute import Executor
 from holdfast.services.feed import Feed
 from holdfast.services.fills import Fills
-from holdfast.services.halting import check_journal_is_newest, check_open_orders
+from holdfast.services.halting import check_journal_is_newest
 from holdfast.services.holds import BusHolds
 from holdfast.services.intake import Intake
 from holdfast.services.knocks import Knocks
+from holdfast.services.open_orders import OpenOrders
 from holdfast.services.operator_close import OperatorClose
 from holdfast.services.operator_resolve import OperatorResolve
 from holdfast.services.picture import Picture
@@ -219,10 +221,10 @@ def _reconcile_job(  # noqa: PLR0917 - the parts it joins, each named
     return job
 
 
-async def _take_over(world: World, context: Context, trader: VenueTrader, resolver: Resolver) -> None:
+async def _take_over(resolver: Resolver, open_orders: OpenOrders) -> None:
     """What an earlier process left is settled before anything new is begun."""
     await resolver.take_over()
-    await check_open_orders(world.journal, trader, context.account, world.log)
+    await open_orders.compare()
 
 
 def _apply_job(  # noqa: PLR0917 - the parts it joins, each named
@@ -237,8 +239,11 @@ def _apply_job(  # noqa: PLR0917 - the parts it joins, each named
     holds = BusHolds(context, bus)
     sender = Sender(context, trader, fills, resolve)
     executor = Executor(context, trader, sender, publisher, holds)
-    closer = Closer(context, trader, sender, publisher)
+    canceller = Canceller(context, trader, sender, publisher)
+    closer = Closer(context, trader, sender, publisher, canceller)
     resolver = Resolver(context, trader, sender, fills, publisher, resolve)
+    open_orders = OpenOrders(context, trader, resolver.suspect)
+    feed.listen(open_orders)
     operator = OperatorClose(context, trader, closer)
     word = OperatorResolve(context, trader, publisher)
 
@@ -247,7 +252,7 @@ def _apply_job(  # noqa: PLR0917 - the parts it joins, each named
             await read_again(context, trader)
         count = await world.journal.query(context.account, lambda reads: reads.count_entries(EntryKind.CLOSE_DONE))
         context.metrics.closes_before(count)
-        await while_leased(context, _take_over(world, context, trader, resolver))
+        await while_leased(context, _take_over(resolver, open_orders))
         intake = Intake(context, bus, executor, closer, publisher, holds)
         tasks: list[Task] = [
             ("lease", lambda: keep_lease(context)),
@@ -256,6 +261,8 @@ def _apply_job(  # noqa: PLR0917 - the parts it joins, each named
             ("plans", intake.run_plans),
             ("closes", intake.run_closes),
             ("resolver", resolver.run),
+            ("cancels", canceller.run),
+            ("open orders", open_orders.run),
             ("operator closes", operator.run),
             ("operator resolves", word.run),
             ("streams", publisher.run_streams),

@@ -11,7 +11,9 @@
     | AlreadyExists                          | UNKNOWN (ask, then adopt)              | waits               |
     | Unknown                                | UNKNOWN                                | waits               |
 
-An order that comes back OPEN after a MARKET request is asked about like an UNKNOWN one until it is final.
+An order that comes back OPEN after a MARKET request is asked about like an UNKNOWN one until it is final; a LIMIT order
+that is OPEN rests. What ended with nothing executed says how in its error: a LIMIT order `canceled` (the venue's status
+CANCELED) or `expired_unfilled` (EXPIRED, EXPIRED_IN_MATCH), everything else `not_filled`.
 
 What the venue said once, that it took the order or that it executed a part, is never taken back: not by a later
 report that says less, not by a refusal, not by absence. A report outweighs a refusal and an absence: they were
@@ -24,9 +26,10 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from holdfast.domain.amounts import ZERO
-from holdfast.domain.order import Order, OrderReport, OrderState
+from holdfast.domain.order import Order, OrderReport, OrderState, VenueOrderStatus
 from holdfast.domain.plan import PlanResult
 from holdfast.domain.reasons import Reason
+from holdfast.domain.sides import OrderType
 
 if TYPE_CHECKING:
     from decimal import Decimal
@@ -40,7 +43,8 @@ def adopt_report(order: Order, report: OrderReport, now_ms: int) -> Order:
         state = OrderState.FILLED
     elif order.state in {OrderState.PARTIAL, OrderState.NOT_FILLED} and not state.is_final:
         state = OrderState.PARTIAL if executed > ZERO else OrderState.NOT_FILLED
-    error = Reason.NOT_FILLED.value if state is OrderState.NOT_FILLED else ""
+    error = _why_unfilled(order, report).value if state is OrderState.NOT_FILLED else ""
+    is_cut = error or (state is OrderState.PARTIAL and order.order_type is OrderType.LIMIT)
     return replace(
         order,
         state=state,
@@ -48,9 +52,22 @@ def adopt_report(order: Order, report: OrderReport, now_ms: int) -> Order:
         executed_qty=executed,
         avg_price=report.avg_price if report.avg_price is not None else order.avg_price,
         error=error,
-        error_detail=f"the venue's status is {report.status.value}" if error else "",
+        error_detail=f"the venue's status is {report.status.value}" if is_cut else "",
         updated_ms=now_ms,
     )
+
+
+_ENDS = {
+    VenueOrderStatus.CANCELED: Reason.CANCELED,
+    VenueOrderStatus.EXPIRED: Reason.EXPIRED_UNFILLED,
+    VenueOrderStatus.EXPIRED_IN_MATCH: Reason.EXPIRED_UNFILLED,
+}
+
+
+def _why_unfilled(order: Order, report: OrderReport) -> Reason:
+    if order.order_type is OrderType.MARKET:
+        return Reason.NOT_FILLED
+    return _ENDS.get(report.status, Reason.NOT_FILLED)
 
 
 def was_taken(order: Order) -> bool:

@@ -9,7 +9,7 @@
     |  4 | the venue does not trade it now                                  | symbol_not_trading          |       |
     |  5 | plan older than plan_age_ms_max, or past `expires`               | stale_plan                  |       |
     |  6 | plan from the future by more than plan_future_ms_max             | future_plan                 |       |
-    |  7 | not MARKET                                                       | unsupported                 |       |
+    |  7 | LIMIT without a price                                            | missing_field               |       |
     |  8 | position side does not fit the mode                              | position_side_mismatch      |       |
     |  9 | no baseline                                                      | no_baseline                 |       |
     | 10 | a hold stands on the symbol, on any leg                          | hold_active                 |       |
@@ -23,14 +23,22 @@
     | 17 | close or reduce-only, and the ledger is flat                     | nothing_to_close            |       |
     | 18 | reduce-only that would not shrink, or by more than there is      | would_increase              |       |
     | 19 | quantity not above 0; off the step                               | bad_qty; qty_off_step       |       |
-    | 20 | below / above the venue's bounds                                 | qty_below_min/qty_above_max |       |
-    | 21 | not reduce-only, and the mark price is missing, stale or not above 0 | notional_above_max      |       |
-    | 22 | not reduce-only, notional above order_notional_max               | notional_above_max          |       |
-    | 23 | not reduce-only, notional below the venue's minimum              | notional_below_min          |       |
+    | 20 | below / above the venue's bounds (a LIMIT order has its own)     | qty_below_min/qty_above_max |       |
+    | 21 | LIMIT: price off the tick; outside the venue's bounds            | price_off_tick; price_out_of_bounds | |
+    | 22 | LIMIT: open_orders_max of ours rest on the symbol                | open_orders_above_max       |       |
+    | 23 | it can only shrink the leg, and together with what rests to shrink it exceeds it | position_reserved |   |
+    | 24 | not reduce-only, and the mark price is missing, stale or not above 0 | notional_above_max      |       |
+    | 25 | not reduce-only, notional above order_notional_max               | notional_above_max          |       |
+    | 26 | not reduce-only, notional below the venue's minimum              | notional_below_min          |       |
+    | 27 | it can raise the leg, and the worst case is above position_notional_max | position_notional_above_max | |
     | -- | otherwise                                                        | Permit                      |       |
 
 `side=close` means reduce-only in the direction that shrinks the ledger's position; its quantity is never raised
-and never cut: a partial close stays the part that it says. Invariants I4, I5. Source: DESIGN §2.2.
+and never cut: a partial close stays the part that it says. A notional is the quantity at the mark price, or at a LIMIT
+order's own price if that is higher (row 26 at its own, as the venue counts). The worst case of row 27 is the leg's
+position with this order and every resting order of its side filled, and none of the other. Row 15's other half is
+the reconciler's: what a resting order seems to have executed unbooked voids the agreement (row 16). Invariants I4, I5.
+Source: DESIGN §2.2, ADR 0009.
 """
 
 from __future__ import annotations
@@ -53,6 +61,7 @@ from holdfast.domain.sides import (
     PositionMode,
     PositionSide,
     Side,
+    TimeInForce,
     TradingState,
 )
 
@@ -134,7 +143,7 @@ def permit_execute(facts: PermitFacts) -> Permit | Refusal:
     side = _side(facts)
     if isinstance(side, Refusal):
         return side
-    refusal = _size(facts, reduces=_reduces(facts))
+    refusal = _size(facts) or _price(facts) or _beside(facts, side) or _notional(facts, side)
     if refusal is not None:
         return refusal
     plan = facts.plan
@@ -146,8 +155,8 @@ def permit_execute(facts: PermitFacts) -> Permit | Refusal:
         qty=plan.qty,
         order_type=plan.order_type,
         reduce_only=_reduces(facts),
-        price=None,
-        time_in_force=None,
+        price=plan.price if _is_limit(facts) else None,
+        time_in_force=(plan.time_in_force or TimeInForce.GTC) if _is_limit(facts) else None,
         client_order_id=client_order_id(facts.account, plan.plan_id),
         against_drift_qty=ZERO,
         hold_id=None,
@@ -189,8 +198,8 @@ def _plan_itself(facts: PermitFacts) -> Refusal | None:
         return refuse(Reason.STALE_PLAN, f"the plan expired {facts.now_ms - plan.expires_ms} ms ago")
     if -age > facts.limits.plan_future_ms_max:
         return refuse(Reason.FUTURE_PLAN, f"the plan is {-age} ms ahead of the journal's clock")
-    if plan.order_type is not OrderType.MARKET:
-        return refuse(Reason.UNSUPPORTED, "only MARKET plans are executed in this version")
+    if plan.order_type is OrderType.LIMIT and plan.price is None:
+        return refuse(Reason.MISSING_FIELD, "price: a LIMIT plan needs one")
     if leg_of_plan(facts.account, plan, facts.mode) != facts.ledger.leg:
         mode = facts.mode.value if facts.mode is not None else "not known yet"
         return refuse(Reason.POSITION_SIDE, f"the account's position mode is {mode}")
@@ -255,13 +264,17 @@ def _side(facts: PermitFacts) -> Side | Refusal:
 
 def _hedge_side(facts: PermitFacts, side: Side) -> Side | Refusal:
     """In hedge mode the side that shrinks a leg cannot flip it: more than it holds would be refused or lost."""
-    opens = Side.BUY if facts.ledger.leg.position_side is PositionSide.LONG else Side.SELL
-    if side is not opens and facts.plan.qty > abs(facts.ledger.amt):
+    if side is not _opens(facts) and facts.plan.qty > abs(facts.ledger.amt):
         return refuse(Reason.WOULD_INCREASE, "a hedge leg cannot be closed by more than it holds")
     return side
 
 
-def _size(facts: PermitFacts, *, reduces: bool) -> Refusal | None:
+def _opens(facts: PermitFacts) -> Side:
+    """The side that opens the hedge leg."""
+    return Side.BUY if facts.ledger.leg.position_side is PositionSide.LONG else Side.SELL
+
+
+def _size(facts: PermitFacts) -> Refusal | None:
     plan, rules = facts.plan, facts.instrument
     if rules is None:
         return refuse(Reason.UNKNOWN_SYMBOL, "the venue's rules are not known")
@@ -269,22 +282,76 @@ def _size(facts: PermitFacts, *, reduces: bool) -> Refusal | None:
         return refuse(Reason.BAD_QTY, f"quantity is {format_amount(plan.qty)}")
     if not is_on_step(plan.qty, rules.qty_step):
         return refuse(Reason.OFF_STEP, f"the step is {format_amount(rules.qty_step)}")
-    smallest = max(rules.qty_min or ZERO, rules.market_qty_min or ZERO)
-    if plan.qty < smallest:
-        return refuse(Reason.BELOW_MIN_QTY, f"the minimum is {format_amount(smallest)}")
-    for largest in (rules.market_qty_max, rules.qty_max):
+    least, most = [rules.qty_min], [rules.qty_max]
+    if not _is_limit(facts):
+        least.append(rules.market_qty_min)
+        most.append(rules.market_qty_max)
+    for smallest in least:
+        if smallest is not None and plan.qty < smallest:
+            return refuse(Reason.BELOW_MIN_QTY, f"the minimum is {format_amount(smallest)}")
+    for largest in most:
         if largest is not None and plan.qty > largest:
             return refuse(Reason.ABOVE_MAX_QTY, f"the maximum is {format_amount(largest)}")
-    if reduces:
+    return None
+
+
+def _is_limit(facts: PermitFacts) -> bool:
+    return facts.plan.order_type is OrderType.LIMIT
+
+
+def _price(facts: PermitFacts) -> Refusal | None:
+    """Row 21."""
+    price, rules = facts.plan.price, facts.instrument
+    if not _is_limit(facts) or price is None or rules is None:
         return None
-    mark = facts.mark
+    if rules.price_tick is not None and not is_on_step(price, rules.price_tick):
+        return refuse(Reason.PRICE_OFF_TICK, f"the tick is {format_amount(rules.price_tick)}")
+    lowest = rules.price_min if rules.price_min is not None else ZERO
+    if price <= ZERO or price < lowest or (rules.price_max is not None and price > rules.price_max):
+        return refuse(Reason.PRICE_OUT_OF_BOUNDS, f"the venue takes no price of {format_amount(price)}")
+    return None
+
+
+def _beside(facts: PermitFacts, side: Side) -> Refusal | None:
+    """Rows 22 and 23: what rests already leaves room for this order."""
+    resting = [order for order in facts.orders if order.rests]
+    if _is_limit(facts) and len(resting) >= facts.limits.open_orders_max:
+        return refuse(Reason.TOO_MANY_OPEN, f"{len(resting)} orders of ours rest on {facts.plan.symbol}")
+    if not _shrinks_only(facts, side):
+        return None
+    shrinking = (o for o in resting if o.leg == facts.ledger.leg and o.side is side and o.shrinks_only)
+    reserved = sum((o.unbooked_max for o in shrinking), ZERO)
+    if reserved + facts.plan.qty > abs(facts.ledger.amt):
+        held = format_amount(facts.ledger.amt)
+        return refuse(Reason.POSITION_RESERVED, f"resting orders may close {format_amount(reserved)} of {held} already")
+    return None
+
+
+def _shrinks_only(facts: PermitFacts, side: Side) -> bool:
+    return _reduces(facts) or (facts.ledger.leg.position_side is not PositionSide.BOTH and side is not _opens(facts))
+
+
+def _notional(facts: PermitFacts, side: Side) -> Refusal | None:
+    """Rows 24 to 27: what it may cost, alone and with what rests."""
+    plan, rules, mark = facts.plan, facts.instrument, facts.mark
+    if _reduces(facts) or rules is None:
+        return None
     if mark is None or mark.price <= ZERO or not 0 <= facts.now_ms - mark.read_ms <= MARK_AGE_MS_MAX:
         return refuse(Reason.ABOVE_MAX_NOTIONAL, "no fresh mark price bounds the notional")
-    notional = plan.qty * mark.price
+    own_price = plan.price if _is_limit(facts) and plan.price is not None else mark.price
+    price = max(mark.price, own_price)
+    notional = plan.qty * price
     if notional > facts.limits.order_notional_max:
         return refuse(Reason.ABOVE_MAX_NOTIONAL, f"the notional is about {format_amount(notional.quantize(_CENT))}")
-    if rules.notional_min is not None and notional < rules.notional_min:
+    if rules.notional_min is not None and plan.qty * own_price < rules.notional_min:
         return refuse(Reason.BELOW_MIN_NOTIONAL, f"the venue's minimum is {format_amount(rules.notional_min)}")
+    if _shrinks_only(facts, side):
+        return None
+    raising = (o for o in facts.orders if o.leg == facts.ledger.leg and o.side is side and not o.shrinks_only)
+    worst = facts.ledger.amt * side.sign + sum((o.unbooked_max for o in raising), ZERO) + plan.qty
+    if worst * price > facts.limits.position_notional_max:
+        text = f"with all that rests the position could be {format_amount(worst)}"
+        return refuse(Reason.ABOVE_POSITION_NOTIONAL, text)
     return None
 
 

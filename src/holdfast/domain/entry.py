@@ -44,6 +44,8 @@ class EntryKind(Enum):
     """A permit, its claim and the order about to be sent, before the request leaves."""
     PLAN_REFUSED = "PLAN_REFUSED"
     ORDER_OUTCOME = "ORDER_OUTCOME"
+    CANCEL_ASKED = "CANCEL_ASKED"
+    """A resting order of ours is to end, before the request for it leaves."""
     FILL = "FILL"
     ADOPTED = "ADOPTED"
     APPROVED = "APPROVED"

@@ -32,6 +32,9 @@ class Instrument:
     price_tick: Decimal | None
     notional_min: Decimal | None
     """Smallest price x quantity; reduce-only orders are exempt (text of venue code -4164)."""
+    price_min: Decimal | None = None
+    price_max: Decimal | None = None
+    """Bounds of a LIMIT order's price; the venue's percentage bounds around the mark price are the venue's to check."""
 
     @property
     def is_trading(self) -> bool:

@@ -63,8 +63,14 @@ class Limits:
     """A plan whose timestamp is older is refused as stale."""
     plan_future_ms_max: int = 1_000
     """How far a plan's timestamp may lie ahead of our clock."""
+    open_orders_ms: int = 120_000
+    """How often all open orders are read and compared (40 of the venue's weight each time)."""
     order_notional_max: Decimal = Decimal(50_000)
-    """Largest EXECUTE, price x quantity by mark price."""
+    """Largest EXECUTE, quantity x mark price (or the order's own price, if that is higher)."""
+    position_notional_max: Decimal = Decimal(1_000_000)
+    """Largest position that one more EXECUTE may lead to, if it and every resting order of ours are filled."""
+    open_orders_max: int = 50
+    """LIMIT orders of ours that may rest on one symbol."""
     close_notional_max: Decimal = Decimal(100_000)
     """Largest close without a person's approval."""
     close_attempts_max: int = 3

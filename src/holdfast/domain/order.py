@@ -1,12 +1,13 @@
 """What became of a permit.
 
-    CLAIMED -> SENDING -> OPEN -> FILLED | PARTIAL | NOT_FILLED
+    CLAIMED -> SENDING -> OPEN -> FILLED | PARTIAL | NOT_FILLED | UNKNOWN
                        -> FILLED | PARTIAL | NOT_FILLED | REFUSED | UNKNOWN
     UNKNOWN -> OPEN | FILLED | PARTIAL | NOT_FILLED | NOT_ACCEPTED
 
 Each arrow is one transaction. SENDING found at a start is UNKNOWN. Fills are booked by (symbol, trade id,
 order id) from the stream or `userTrades`; an order's answer alone books nothing, so an order can be final at
-the venue (`executed_qty`) before it is fully booked (`booked_qty`).
+the venue (`executed_qty`) before it is fully booked (`booked_qty`). A LIMIT order that is OPEN rests: its fills are
+booked as they come, its plan is answered at its end (ADR 0009).
 """
 
 from __future__ import annotations
@@ -16,12 +17,13 @@ from enum import Enum
 from typing import TYPE_CHECKING
 
 from holdfast.domain.amounts import ZERO
+from holdfast.domain.sides import OrderType, PositionSide, Side
 
 if TYPE_CHECKING:
     from decimal import Decimal
 
     from holdfast.domain.names import ClientOrderId, HoldId, PlanId, Symbol, VenueOrderId
-    from holdfast.domain.sides import Decision, Leg, OrderType, PositionSide, Side, TimeInForce
+    from holdfast.domain.sides import Decision, Leg, TimeInForce
 
 
 class OrderState(Enum):
@@ -56,6 +58,7 @@ class OrderState(Enum):
         return self in (OrderState.CLAIMED, OrderState.SENDING, OrderState.UNKNOWN)
 
 
+_CLOSING = {PositionSide.LONG: Side.SELL, PositionSide.SHORT: Side.BUY}
 _FINAL = frozenset(
     {
         OrderState.FILLED,
@@ -65,6 +68,18 @@ _FINAL = frozenset(
         OrderState.NOT_ACCEPTED,
     }
 )
+
+
+@dataclass(frozen=True, slots=True)
+class CancelAsked:
+    """Somebody wants a resting order ended: journaled before the first request for it leaves, true until it ends."""
+
+    at_ms: int
+    """Our clock."""
+    why: str
+    """Who or what wants it, in a few words."""
+    plans: tuple[PlanId, ...] = ()
+    """CANCEL plans that are answered at the order's end."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,6 +115,18 @@ class Order:
     error_detail: str
     created_ms: int
     updated_ms: int
+    cancel: CancelAsked | None = None
+    """None while nobody wants it cancelled."""
+
+    @property
+    def rests(self) -> bool:
+        """Tell whether it stands in the venue's book (a MARKET order that is OPEN should have ended)."""
+        return self.state is OrderState.OPEN and self.order_type is OrderType.LIMIT
+
+    @property
+    def shrinks_only(self) -> bool:
+        """Tell whether nothing that it executes can raise or flip an exposure: reduce-only, or closing a hedge leg."""
+        return self.reduce_only or _CLOSING.get(self.leg.position_side) is self.side
 
     @property
     def is_settled(self) -> bool:

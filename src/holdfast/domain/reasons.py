@@ -44,6 +44,10 @@ class Reason(Enum):
     BELOW_MIN_NOTIONAL = "notional_below_min"
     ABOVE_MAX_NOTIONAL = "notional_above_max"
     PRICE_OFF_TICK = "price_off_tick"
+    PRICE_OUT_OF_BOUNDS = "price_out_of_bounds"
+    POSITION_RESERVED = "position_reserved"
+    ABOVE_POSITION_NOTIONAL = "position_notional_above_max"
+    TOO_MANY_OPEN = "open_orders_above_max"
     HALTED = "halted"
     QUEUE_FULL = "queue_full"
     JOURNAL_BUSY = "journal_busy"
@@ -78,6 +82,9 @@ class Reason(Enum):
     RATE_LIMITED = "rate_limited"
     KEYS_REJECTED = "keys_rejected"
     NOT_FILLED = "not_filled"
+    CANCELED = "canceled"
+    EXPIRED_UNFILLED = "expired_unfilled"
+    POST_ONLY_WOULD_TAKE = "post_only_would_take"
     NOT_ACCEPTED = "not_accepted"
     INTERNAL = "internal"
 
@@ -90,7 +97,7 @@ REASON_TEXT: dict[Reason, str] = {
     Reason.TOO_LARGE: "The entry is larger than a plan may be.",
     Reason.UNKNOWN_DECISION: "The decision is none of EXECUTE, RECONCILE_CLOSE, OPERATOR_CLOSE.",
     Reason.UNKNOWN_SYMBOL: "The venue lists no such symbol.",
-    Reason.UNSUPPORTED: "The order type or time in force is not supported yet.",
+    Reason.UNSUPPORTED: "The order type or time in force is not supported.",
     Reason.STALE_PLAN: "The plan is older than `plan_age_ms_max`, or its `expires` has passed.",
     Reason.FUTURE_PLAN: "The plan's timestamp lies in the future.",
     Reason.PLAN_ID_REUSED: "The plan id was used before with other content.",
@@ -113,6 +120,10 @@ REASON_TEXT: dict[Reason, str] = {
     Reason.BELOW_MIN_NOTIONAL: "Price x quantity is below the venue's minimum.",
     Reason.ABOVE_MAX_NOTIONAL: "Price x quantity is above the account's limit, or cannot be known.",
     Reason.PRICE_OFF_TICK: "The price is not a multiple of the symbol's tick.",
+    Reason.PRICE_OUT_OF_BOUNDS: "The price is outside what the venue allows on the symbol.",
+    Reason.POSITION_RESERVED: "Own resting orders may close the position already; cancel them first.",
+    Reason.ABOVE_POSITION_NOTIONAL: "Position, resting orders and this one together could exceed the account's limit.",
+    Reason.TOO_MANY_OPEN: "`open_orders_max` of our orders rest on the symbol already.",
     Reason.HALTED: "Trading on the account is halted.",
     Reason.QUEUE_FULL: "Too many plans wait on the symbol.",
     Reason.JOURNAL_BUSY: "The journal did not take the transaction in time.",
@@ -145,6 +156,9 @@ REASON_TEXT: dict[Reason, str] = {
     Reason.RATE_LIMITED: "The venue's rate limit or a ban; nothing was executed.",
     Reason.KEYS_REJECTED: "The venue refuses our keys.",
     Reason.NOT_FILLED: "The order was accepted and ended without any fill.",
+    Reason.CANCELED: "The order was cancelled before any of it was filled.",
+    Reason.EXPIRED_UNFILLED: "The order's time in force ended before any of it was filled (IOC and FOK: at once).",
+    Reason.POST_ONLY_WOULD_TAKE: "A post-only (GTX) order would have been filled at once; the venue refused it.",
     Reason.NOT_ACCEPTED: "The order's answer never came, and it was proven not to have been accepted.",
     Reason.INTERNAL: "Something nobody foresaw; the account is halted.",
 }

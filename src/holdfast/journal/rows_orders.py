@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING
 
 from holdfast.domain.amounts import format_amount
 from holdfast.domain.close import Approval, Close, CloseState
-from holdfast.domain.order import Order, OrderState
+from holdfast.domain.names import PlanId
+from holdfast.domain.order import CancelAsked, Order, OrderState
 from holdfast.domain.sides import Decision, Leg, OrderType, Side, TimeInForce
 from holdfast.domain.trade import Undone
 from holdfast.journal.rows import POSITION_SIDES, amount_or_none, amount_or_null, words_of
@@ -51,6 +52,9 @@ ORDER_COLUMNS = (
     "error_detail",
     "created_ms",
     "updated_ms",
+    "cancel_at_ms",
+    "cancel_why",
+    "cancel_plans",
 )
 ORDER_COLUMNS_WRITTEN = (*ORDER_COLUMNS, "settled")
 
@@ -85,15 +89,27 @@ def order_row(order: Order) -> Row:
         order.error_detail,
         order.created_ms,
         order.updated_ms,
+        *_cancel_row(order.cancel),
         int(order.is_settled),
     )
+
+
+def _cancel_row(cancel: CancelAsked | None) -> Row:
+    """Plan ids stand apart by spaces, of which they have none."""
+    return (None, None, None) if cancel is None else (cancel.at_ms, cancel.why, " ".join(cancel.plans))
+
+
+def _cancel_of(at_ms: int | None, why: str | None, plans: str | None) -> CancelAsked | None:
+    if at_ms is None:
+        return None
+    return CancelAsked(at_ms, why or "", tuple(PlanId(each) for each in (plans or "").split()))
 
 
 def order_of(row: Row) -> Order:
     """Decode."""
     (account, coid, plan_id, decision, symbol, position_side, side, qty, kind, reduce_only, price, tif) = row[:12]
     (against, hold_id, state, timestamp, recv_window, sent, number, executed, booked, avg) = row[12:22]
-    (error, error_detail, created, updated) = row[22:]
+    (error, error_detail, created, updated, cancel_at, cancel_why, cancel_plans) = row[22:]
     return Order(
         client_order_id=coid,
         plan_id=plan_id,
@@ -119,6 +135,7 @@ def order_of(row: Row) -> Order:
         error_detail=error_detail,
         created_ms=created,
         updated_ms=updated,
+        cancel=_cancel_of(cancel_at, cancel_why, cancel_plans),
     )
 
 

@@ -170,6 +170,9 @@ orders = Table(
     _int("created_ms"),
     _int("updated_ms"),
     _int("settled"),
+    _int_or_null("cancel_at_ms"),
+    _text_or_null("cancel_why"),
+    _text_or_null("cancel_plans"),
 )
 _ORDER_LIVE = text("settled = 0")
 _ORDER_HELD = text("hold_id IS NOT NULL")

@@ -13,7 +13,10 @@
     execute     P3.3: one EXECUTE through permit, claim and intent
     closing     one close through the guardrails, claim and intent
     sending     one request, its outcome, its fills
+    hearing     what the stream tells of own orders
     resolving   orders without an answer: asked about until proven
+    cancelling  own resting orders that must end: journaled, asked for, recorded
+    open_orders what rests at the venue beside what the journal believes to rest
     requests    what an operator asked for
     publishing  results, events and copies of state, from the journal to the bus
     alerting    telling a person, until acknowledged

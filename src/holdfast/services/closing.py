@@ -26,10 +26,9 @@ from holdfast.domain.plan import PlanEntry
 from holdfast.domain.reasons import Reason
 from holdfast.domain.sides import Decision
 from holdfast.ports.telemetry import Stage, about_close
-from holdfast.ports.venue import Cancelled
-from holdfast.services.concluding import backoff_step, conclude
+from holdfast.services.concluding import backoff_step
 from holdfast.services.execute import intent_entry, refusal_result
-from holdfast.services.sending import Again, adopting, order_of
+from holdfast.services.sending import Again, order_of
 
 if TYPE_CHECKING:
     from holdfast.domain.names import HoldId, PlanId
@@ -38,6 +37,7 @@ if TYPE_CHECKING:
     from holdfast.domain.view import PositionView
     from holdfast.ports.journal import PlanRecord, Reads, Tx
     from holdfast.ports.venue import VenueTrader
+    from holdfast.services.cancelling import Canceller
     from holdfast.services.context import Context
     from holdfast.services.publishing import Publisher
     from holdfast.services.sending import Sender
@@ -58,11 +58,14 @@ class _Facts:
 class Closer:
     """Carries closes out."""
 
-    def __init__(self, context: Context, trader: VenueTrader, sender: Sender, publisher: Publisher) -> None:
+    def __init__(
+        self, context: Context, trader: VenueTrader, sender: Sender, publisher: Publisher, canceller: Canceller
+    ) -> None:
         self._context = context
         self._trader = trader
         self._sender = sender
         self._publisher = publisher
+        self._canceller = canceller
         self._under_way: dict[PlanId, asyncio.Event] = {}
 
     async def take_message(self, entry: PlanEntry, plan: Plan) -> None:
@@ -104,7 +107,8 @@ class Closer:
             close = await context.journal.query(context.account, lambda reads: reads.close(plan_id))
             if close is None or close.state is not CloseState.PLANNED:
                 return
-            await self._cancel_own(close)
+            # An own order that rests would use the position up (venue code -4118).
+            await self._canceller.end_leg(close.leg, f"close {plan_id} needs the position")
             position = await self._position(close)
             choice, result = await self._claim(close, position, sent)
             log = about_close(context.log, plan_id, close.hold_id)
@@ -133,24 +137,6 @@ class Closer:
             log.warning("position_failed", symbol=close.leg.symbol, detail=str(error))
             return None
         return view.of(close.leg)
-
-    async def _cancel_own(self, close: Close) -> None:
-        """Cancel own resting orders of the leg: one of them would use the position up (venue code -4118)."""
-        context = self._context
-        orders = await context.journal.query(context.account, lambda reads: reads.live_orders(close.leg.symbol))
-        for order in orders:
-            if order.leg != close.leg or order.state is not OrderState.OPEN:
-                continue
-            outcome = await self._trader.cancel(order.leg.symbol, order.client_order_id)
-            if isinstance(outcome, Cancelled):
-                await conclude(
-                    context,
-                    order.client_order_id,
-                    change=adopting(outcome.report),
-                    trades=(),
-                    entry_id="",
-                    why="cancelled before a close",
-                )
 
     async def _claim(
         self, close: Close, position: PositionView | None, sent: int

@@ -103,6 +103,8 @@ def _tell(context: Context, concluded: Concluded, written: list[JournaledEntry])
     order = concluded.order
     context.wakes.legs.knock(order.leg)
     context.changed(order.leg.symbol)
+    if order.rests:
+        context.wakes.cancels.knock(order.client_order_id)  # a hold may have been placed while it was on its way
     log = context.log
     if order.decision is not Decision.EXECUTE:
         log = about_close(log, order.plan_id, order.hold_id)

@@ -65,6 +65,8 @@ class Wakes:
     """To the reconciler: look at this leg, or run this errand."""
     closes: Knocks[PlanId] = field(default_factory=Knocks)
     """To apply: a close may be unclaimed."""
+    cancels: Knocks[str] = field(default_factory=Knocks)
+    """To apply: a resting order may have to be cancelled."""
     symbols: Changes[Symbol] = field(default_factory=Changes)
     """To whoever waits: holds, ledger, agreement or orders of this symbol changed."""
     publish: Knocks[Symbol] = field(default_factory=Knocks)
@@ -124,3 +126,4 @@ class Context:
         """The same, and copies are published at once."""
         self.changed(symbol)
         self.wakes.urgent.set()
+        self.wakes.cancels.knock(symbol)

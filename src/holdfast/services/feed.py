@@ -59,6 +59,10 @@ class FeedListener(Protocol):
         """The stream is gone; what it would have said is missed."""
         ...
 
+    def on_up(self) -> None:
+        """A new stream is subscribed: what the gap before it hid may be read now."""
+        ...
+
     def on_proof(self) -> None:
         """The stream proved to be alive: the stamp may be renewed."""
         ...
@@ -136,9 +140,7 @@ class Feed:
                     self._picture.proved_ms = proved
                     self._proof()
             case StreamUp(opened_ms=opened):
-                self._up_ms = opened
-                self._context.log.info("stream_up", account=self._context.account)
-                self.ask_view()
+                self._up(opened)
             case StreamGap(detail=detail):
                 self._gap(detail)
             case ModeSeen():
@@ -149,6 +151,13 @@ class Feed:
         if self.proof_ms is not None:
             for listener in self._listeners:
                 listener.on_proof()
+
+    def _up(self, opened_ms: int) -> None:
+        self._up_ms = opened_ms
+        self._context.log.info("stream_up", account=self._context.account)
+        self.ask_view()
+        for listener in self._listeners:
+            listener.on_up()
 
     def _gap(self, detail: str) -> None:
         self._up_ms = None

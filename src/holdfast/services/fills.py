@@ -1,5 +1,7 @@
 """Trades of own orders as the stream shows them: to the order in flight that waits for them, else to the resolver.
 
+Besides, the stream's newest word on each order: a LIMIT order that rests ends while nobody waits for it.
+
 Invariant: a trade of ours is never dropped here: either somebody in flight takes it, or it is late and the
 resolver books it; booking is once only by its trade id, so taking it twice does no harm.
 """
@@ -28,6 +30,7 @@ class Fills:
         self._flying: dict[ClientOrderId, list[Trade]] = {}
         self._waiting: dict[ClientOrderId, asyncio.Event] = {}
         self._late: dict[ClientOrderId, list[Trade]] = {}
+        self._reports: dict[ClientOrderId, OrderReport] = {}
         self._resolve = resolve
 
     def expect(self, name: ClientOrderId) -> None:
@@ -71,9 +74,15 @@ class Fills:
         """Take the late trades of one order."""
         return tuple(self._late.pop(name, ()))
 
-    def keep_late(self, name: ClientOrderId, trades: tuple[Trade, ...]) -> None:
-        """Take late trades back that could not be booked now."""
+    def keep_late(self, name: ClientOrderId, trades: tuple[Trade, ...], report: OrderReport | None) -> None:
+        """Take back what could not be booked now; a newer word on the order counts before it."""
         self._late[name] = [*trades, *self._late.get(name, [])]
+        if report is not None:
+            self._reports.setdefault(name, report)
+
+    def take_report(self, name: ClientOrderId) -> OrderReport | None:
+        """Take the stream's newest word on an order, if there is one that nobody took."""
+        return self._reports.pop(name, None)
 
     # --- FeedListener ---------------------------------------------------------------------------------
 
@@ -82,6 +91,7 @@ class Fills:
         name = report.client_order_id
         if not is_our_client_order_id(name):
             return
+        self._reports[name] = report
         if name in self._flying:
             self._flying[name].append(trade)
             event = self._waiting.get(name)
@@ -93,8 +103,14 @@ class Fills:
 
     def on_order(self, report: OrderReport) -> None:
         """An own order changed: whoever resolves it may look again."""
-        if is_our_client_order_id(report.client_order_id) and report.client_order_id not in self._flying:
+        if not is_our_client_order_id(report.client_order_id):
+            return
+        self._reports[report.client_order_id] = report
+        if report.client_order_id not in self._flying:
             self._resolve.knock(report.client_order_id)
+
+    def on_up(self) -> None:
+        """Nothing: what a gap hid is found by asking."""
 
     def on_gap(self, detail: str) -> None:
         """Nothing: what a gap hid is found by asking."""

@@ -12,7 +12,6 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from holdfast.domain.entry import Entry, EntryKind
-from holdfast.domain.names import is_our_client_order_id
 from holdfast.domain.operator import Alert
 from holdfast.domain.sides import TradingState
 from holdfast.domain.way_out import HALTED_COMMANDS, HALTED_PAGE, RUNBOOKS
@@ -23,7 +22,6 @@ if TYPE_CHECKING:
     from holdfast.ports.bus import Bus
     from holdfast.ports.journal import AccountState, Journal, Reads, Tx
     from holdfast.ports.telemetry import Log
-    from holdfast.ports.venue import VenueReader
 
 MARK_KEY = "holdfast:journal"
 """Where the mark stands: `<sequence>:<hash>` of the newest entry that was published."""
@@ -85,14 +83,4 @@ async def check_journal_is_newest(journal: Journal, bus: Bus, account: AccountId
 
     why = await journal.query(account, read)
     if why is not None:
-        await halt_account(journal, account, log, why)
-
-
-async def check_open_orders(journal: Journal, reader: VenueReader, account: AccountId, log: Log) -> None:
-    """Halt if an order of our prefix rests at the venue and not in the journal. Raises VenueUnavailable."""
-    names = [each.client_order_id for each in await reader.open_orders(None)]
-    ours = [name for name in names if is_our_client_order_id(name)]
-    unknown = await journal.query(account, lambda reads: [name for name in ours if reads.order(name) is None])
-    if unknown:
-        why = f"order {unknown[0]} rests at the exchange and the journal does not know it"
         await halt_account(journal, account, log, why)

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 from holdfast.decide.close import plan_close
 from holdfast.decide.move import MoveKind, automatic_hold
+from holdfast.decide.reconcile import Status
 from holdfast.domain.amounts import ZERO
 from holdfast.domain.close import CloseState
 from holdfast.domain.entry import Entry, EntryKind
@@ -46,7 +47,19 @@ def write_move(tx: Tx, judged: Judged, out: Written) -> None:
         case MoveKind.SUPERSEDE:
             _supersede(tx, judged, out)
         case MoveKind.LOOK | MoveKind.WAIT | MoveKind.OPERATOR:
+            _doubt(tx, judged)
             write_next_step(tx, judged, out)
+
+
+def _doubt(tx: Tx, judged: Judged) -> None:
+    """A difference that resting orders may explain voids the agreement: nothing is permitted beside it.
+
+    Orders in flight need no such word: they bar their symbol themselves.
+    """
+    facts = judged.facts.leg
+    settles = judged.verdict.status is Status.SETTLING and judged.verdict.drift != ZERO
+    if settles and facts.ledger.is_agreed and any(order.rests for order in facts.orders):
+        tx.put_leg(replace(facts.ledger, agreed_version=None))
 
 
 def _agree(tx: Tx, judged: Judged, out: Written) -> None:

@@ -118,6 +118,9 @@ class Reconciler:
         self.context.wakes.legs.knock(Errand.VOID_STAMP)
         self.context.log.warning("stamp_void", account=self.context.account, detail=detail)
 
+    def on_up(self) -> None:
+        """Nothing: the view that is read now says it all."""
+
     def on_proof(self) -> None:
         """Renew the stamp with the next step."""
         self.context.wakes.legs.knock(Errand.STAMP)

@@ -2,7 +2,10 @@
 
 Found at a start: SENDING is UNKNOWN (this process never sent it), CLAIMED was never sent and is refused. Then, as
 long as an order is UNKNOWN, open, or final with trades unbooked, it is asked about with growing waits; what the
-answers prove is `decide.recovery`'s to say. Late trades of own orders are booked here too.
+answers prove is `decide.recovery`'s to say. What the stream tells of own orders is `hearing`'s to record.
+
+A LIMIT order that rests is not asked about again and again: the stream tells of it. It is asked about when a reading of
+open orders differs (`suspect`), or while the reconciler does not agree with its leg for longer than `DOUBT_MS`.
 """
 
 from __future__ import annotations
@@ -29,7 +32,7 @@ from holdfast.domain.order import Order, OrderReport, OrderState
 from holdfast.domain.reasons import Reason
 from holdfast.domain.sides import Decision, OrderType
 from holdfast.services.concluding import Concluded, conclude
-from holdfast.services.halting import halt_account
+from holdfast.services.hearing import Hearing
 from holdfast.services.holding import Written, alert_person, hold_entry, put_persons_hold
 from holdfast.services.looks import ORDERS_ASKED_MAX, cursor_of
 from holdfast.services.sending import adopting
@@ -41,6 +44,7 @@ if TYPE_CHECKING:
     from holdfast.domain.close import Close
     from holdfast.domain.ledger import LedgerState
     from holdfast.domain.names import ClientOrderId, VenueOrderId
+    from holdfast.domain.sides import Leg
     from holdfast.domain.trade import Trade
     from holdfast.ports.journal import Reads, Tx
     from holdfast.ports.venue import VenueTrader
@@ -56,6 +60,8 @@ ASKING_MAX = 32
 """Orders that are asked about at the same time; the others wait for the next look."""
 ASK_WAITS_MS = (0, 50, 100, 250, 500, 1_000, 2_000, 5_000)
 """Waits before an order is asked about the first, second ... time; the last one repeats."""
+DOUBT_MS = 250
+"""A fill of a resting order lets its leg be without agreement for a moment; only longer than this is a doubt."""
 
 
 @dataclass(slots=True)
@@ -82,10 +88,14 @@ class Resolver:
         self._context = context
         self._trader = trader
         self._sender = sender
-        self._fills = fills
         self._publisher = publisher
         self._knocks = knocks
+        self._hearing = Hearing(context, sender, fills, publisher, knocks)
         self._cases: dict[ClientOrderId, _Case] = {}
+        self._suspects: set[ClientOrderId] = set()
+        """Resting orders that are asked about until the venue has said how they stand."""
+        self._doubted: dict[Leg, int] = {}
+        """Legs with resting orders that the reconciler does not agree with: since when (monotonic, ns)."""
         self._held: set[ClientOrderId] = set()
         """Orders whose long UNKNOWN was made a hold by this process."""
         self._asking: dict[ClientOrderId, asyncio.Task[None]] = {}
@@ -102,6 +112,11 @@ class Resolver:
             elif order.state is OrderState.CLAIMED:
                 await self._conclude(order, _never_sent, (), "found at a start")
 
+    def suspect(self, name: ClientOrderId) -> None:
+        """Ask about a resting order: something else than the stream says that it changed."""
+        self._suspects.add(name)
+        self._knocks.knock(name)
+
     async def run(self) -> None:
         """Resolve until cancelled; raises what nobody foresaw."""
         try:
@@ -110,7 +125,7 @@ class Resolver:
                 if self._broken is not None:
                     raise self._broken
                 try:
-                    await self._book_late(knocked)
+                    await self._hearing.take(knocked)
                     for order in sorted(await self._live(), key=self._due_ns):
                         self._start(order)
                 except JournalBusy as error:
@@ -124,11 +139,20 @@ class Resolver:
         name = order.client_order_id
         if name in self._sender.in_flight or name in self._asking or len(self._asking) >= ASKING_MAX:
             return
+        if self._rests_quietly(order):
+            self._cases.pop(name, None)
+            return
         if self._due_ns(order) > self._context.clock.monotonic_ns():
             return  # it may not take the place of one that is due
         task = asyncio.create_task(self._look_into(order), name=f"resolve {name}")
         self._asking[name] = task
         task.add_done_callback(lambda ended: self._looked_into(name, ended))
+
+    def _rests_quietly(self, order: Order) -> bool:
+        if not order.rests or order.client_order_id in self._suspects or order.executed_qty > order.booked_qty:
+            return False
+        since_ns = self._doubted.get(order.leg)
+        return since_ns is None or self._context.clock.monotonic_ns() - since_ns < DOUBT_MS * 1_000_000
 
     def _due_ns(self, order: Order) -> int:
         case = self._cases.get(order.client_order_id)
@@ -167,44 +191,16 @@ class Resolver:
 
     async def _live(self) -> tuple[Order, ...]:
         context = self._context
-        orders = await context.journal.query(context.account, lambda reads: reads.live_orders(None))
+        orders, doubted = await context.journal.query(context.account, _live_and_doubted)
+        now_ns = context.clock.monotonic_ns()
+        self._doubted = {leg: self._doubted.get(leg, now_ns) for leg in doubted}
         unknown_count = sum(order.state is OrderState.UNKNOWN for order in orders)
         context.metrics.orders_unknown(context.account, unknown_count)
         alive = {order.client_order_id for order in orders}
         self._held &= alive
+        self._suspects &= alive
         self._cases = {name: case for name, case in self._cases.items() if name in alive}
         return orders
-
-    async def _book_late(self, names: tuple[ClientOrderId, ...]) -> None:
-        left = list(names)
-        try:
-            while left:
-                await self._book_late_of(left[0])
-                left.pop(0)
-        finally:
-            for name in left:  # the journal was busy: their trades are still there, and so must the knock be
-                self._knocks.knock(name)
-
-    async def _book_late_of(self, name: ClientOrderId) -> None:
-        trades = self._fills.take_late(name)
-        if not trades:
-            # Every own order is journaled before it leaves: one that the stream tells of and nobody knows is another's.
-            if await self._context.journal.query(self._context.account, lambda reads: reads.order(name)) is None:
-                await self._halt(f"the exchange tells of order {name}, which the journal does not know")
-            return
-        try:
-            concluded = await conclude(
-                self._context, name, change=_executed, trades=trades, entry_id="", why="late trade"
-            )
-            if concluded is None:
-                await self._halt(f"trade {trades[0].trade_id} is of order {name}, which the journal does not know")
-        except JournalBusy:
-            self._fills.keep_late(name, trades)
-            raise
-
-    async def _halt(self, why: str) -> None:
-        await halt_account(self._context.journal, self._context.account, self._context.log, why)
-        self._context.wakes.alerts.knock("halt")
 
     async def _ask(self, order: Order) -> None:
         case = self._cases.setdefault(order.client_order_id, _Case())
@@ -217,6 +213,7 @@ class Resolver:
         lookup, report = await self._look_up(order)
         if report is not None:
             await self._adopt(order, report)
+            self._suspects.discard(order.client_order_id)
         elif order.state is OrderState.UNKNOWN:
             await self._weigh(order, case, lookup)
 
@@ -358,8 +355,8 @@ def _never_sent(order: Order, now_ms: int) -> Order:
     return order
 
 
-def _executed(order: Order, now_ms: int) -> Order:
-    """A trade of it was seen: an order that was to be repeated, because the venue said it had not, is asked about."""
-    if order.state is OrderState.CLAIMED:
-        return unknown(order, "not executed, it said, but a trade was seen", now_ms)
-    return order
+def _live_and_doubted(reads: Reads) -> tuple[tuple[Order, ...], frozenset[Leg]]:
+    """Orders that are not settled, and the legs of resting ones that the reconciler does not agree with."""
+    orders = reads.live_orders(None)
+    legs = {order.leg for order in orders if order.rests}
+    return orders, frozenset(leg for leg in legs if not reads.leg(leg).is_agreed)

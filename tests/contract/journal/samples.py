@@ -12,7 +12,7 @@ from holdfast.domain.hold import Hold, HoldOwner, HoldReason, NextStep, StepKind
 from holdfast.domain.ledger import MoveCause
 from holdfast.domain.names import AccountId, ClientOrderId, HoldId, PlanId, Symbol, TradeId, VenueOrderId
 from holdfast.domain.operator import Alert, OperatorRequest, RequestKind, RequestState
-from holdfast.domain.order import Order, OrderState
+from holdfast.domain.order import CancelAsked, Order, OrderState
 from holdfast.domain.plan import PlanResult
 from holdfast.domain.sides import Decision, Leg, OrderType, PositionSide, Side, Source, TimeInForce
 from holdfast.domain.trade import Trade
@@ -77,6 +77,7 @@ ORDER = Order(
     error_detail="words of the venue",
     created_ms=1_000,
     updated_ms=1_002,
+    cancel=CancelAsked(1_002, "hold h-1 (drift)", (PlanId("p-2"), PlanId("p-3"))),
 )
 TRADE = Trade(
     symbol=BTC,

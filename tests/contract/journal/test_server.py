@@ -23,6 +23,7 @@ from holdfast.domain.ledger import MoveCause
 from holdfast.domain.names import Symbol
 from holdfast.journal import open_journal
 from holdfast.journal.away import QUEUE_MAX, AwayRunner
+from holdfast.journal.migrate import SCHEMA_VERSION
 from holdfast.journal.postgres import lock_number
 from holdfast.journal.postgres_opening import PostgresDatabase
 from holdfast.journal.schema import metadata
@@ -98,7 +99,7 @@ def test_failed_migration_leaves_an_empty_database_empty(server: PostgresServer)
     assert database.version() is None
     server.execute("DROP EVENT TRIGGER refuse", name)
     database.prepare()
-    assert database.version() == "0001"
+    assert database.version() == SCHEMA_VERSION
     server.drop_database(name)
 
 

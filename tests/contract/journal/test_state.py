@@ -164,7 +164,7 @@ def test_orders_are_found_by_id_number_hold_and_life(place: Place) -> None:
     """An order is found by our id, the venue's number, its hold; live ones by symbol and over all."""
     bare = replace(
         ORDER, client_order_id=ClientOrderId("hf-b"), leg=ETH_LEG, price=None, time_in_force=None, hold_id=None,
-        venue_order_id=None, avg_price=None, reduce_only=False, state=OrderState.UNKNOWN, created_ms=999,
+        cancel=None, venue_order_id=None, avg_price=None, reduce_only=False, state=OrderState.UNKNOWN, created_ms=999,
     )  # fmt: skip
     refused = replace(ORDER, client_order_id=ClientOrderId("hf-c"), state=OrderState.REFUSED, created_ms=1_500)
 

@@ -10,6 +10,7 @@ from holdfast.decide.outcome import adopt_report, not_accepted, refused, result_
 from holdfast.domain.names import VenueOrderId
 from holdfast.domain.order import Order, OrderReport, OrderState, VenueOrderStatus
 from holdfast.domain.reasons import Reason
+from holdfast.domain.sides import OrderType
 from tests.unit.decide.samples import NOW, ORDER, REPORT, ZERO, D
 from tests.unit.decide.tables import Row, hold_to
 
@@ -95,6 +96,26 @@ def seen(pair: Pair) -> OrderState:
 def test_every_report_on_every_order() -> None:
     """Over every order and every report the state is that of the first row that applies."""
     hold_to(ROWS, product(orders(), reports()), seen)
+
+
+def test_a_limit_order_says_how_it_ended() -> None:
+    """Ended with nothing: cancelled, expired, or something else; ended with a part: the venue's status as a detail."""
+    limit = replace(ORDER, order_type=OrderType.LIMIT, state=OrderState.OPEN)
+    nothing = replace(REPORT, executed_qty=ZERO)
+    for status, error in (
+        (VenueOrderStatus.CANCELED, Reason.CANCELED),
+        (VenueOrderStatus.EXPIRED, Reason.EXPIRED_UNFILLED),
+        (VenueOrderStatus.EXPIRED_IN_MATCH, Reason.EXPIRED_UNFILLED),
+        (VenueOrderStatus.REJECTED, Reason.NOT_FILLED),
+    ):
+        after = adopt_report(limit, replace(nothing, status=status), NOW)
+        assert (after.state, after.error) == (OrderState.NOT_FILLED, error.value)
+        assert status.value in after.error_detail
+        part = adopt_report(limit, replace(nothing, status=status, executed_qty=D(2)), NOW)
+        assert (part.state, part.error) == (OrderState.PARTIAL, "")
+        assert status.value in part.error_detail
+    for status in (VenueOrderStatus.NEW, VenueOrderStatus.PARTIALLY_FILLED):
+        assert adopt_report(limit, replace(nothing, status=status), NOW).rests
 
 
 def test_reports_in_any_order_end_alike() -> None:

@@ -14,14 +14,23 @@ from holdfast.domain.hold import HoldOwner, HoldReason
 from holdfast.domain.names import client_order_id
 from holdfast.domain.order import Order, OrderState
 from holdfast.domain.permit import Permit, Refusal
-from holdfast.domain.reasons import Reason
-from holdfast.domain.sides import Decision, Leg, OrderType, PlanSide, PositionMode, PositionSide, Side, TradingState
+from holdfast.domain.sides import (
+    Decision,
+    Leg,
+    OrderType,
+    PlanSide,
+    PositionMode,
+    PositionSide,
+    Side,
+    TimeInForce,
+    TradingState,
+)
+from tests.unit.decide.permit_rows import OPEN_MAX, POSITION_MAX, ROWS, is_limit, order_side, reduces
 from tests.unit.decide.samples import (
     ACCOUNT,
     HOLD,
     INSTRUMENT,
     LEDGER,
-    LEG,
     LIMITS,
     LONG_LEG,
     NOW,
@@ -33,13 +42,13 @@ from tests.unit.decide.samples import (
     ZERO,
     D,
 )
-from tests.unit.decide.tables import Row, hold_to
+from tests.unit.decide.tables import hold_to
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
 Change = Callable[[PermitFacts], PermitFacts]
-TIGHT = replace(LIMITS, order_notional_max=D(50))
+TIGHT = replace(LIMITS, order_notional_max=D(50), position_notional_max=POSITION_MAX, open_orders_max=OPEN_MAX)
 GOOD = PermitFacts(
     account=ACCOUNT,
     plan=PLAN,
@@ -58,6 +67,7 @@ GOOD = PermitFacts(
     mark=MarkPrice(D(10), NOW),
 )
 LIMIT_ORDER = replace(ORDER, order_type=OrderType.LIMIT, price=D(10), state=OrderState.OPEN)
+SELL_REST = replace(LIMIT_ORDER, side=Side.SELL, qty=D(1), reduce_only=True)
 
 
 def plan(**changes: Any) -> Change:
@@ -95,6 +105,11 @@ def orders(*found: Order) -> Change:
     return facts(orders=found)
 
 
+def limit(price: str, tif: TimeInForce | None = None) -> Change:
+    """A LIMIT plan."""
+    return plan(order_type=OrderType.LIMIT, price=D(price), time_in_force=tif)
+
+
 AGE, FUTURE = LIMITS.plan_age_ms_max, LIMITS.plan_future_ms_max
 AMOUNTS: dict[str, list[Change]] = {
     "side": [plan(side=side, reduce_only=reduces) for side in PlanSide for reduces in (True, False)],
@@ -121,7 +136,19 @@ CHANGES: dict[str, list[Change]] = {
     ],
     "age": [plan(timestamp_ms=NOW - age) for age in (AGE, AGE + 1, 0, -FUTURE, -FUTURE - 1)],
     "expires": [plan(expires_ms=NOW), plan(expires_ms=NOW - 1), plan(expires_ms=NOW + 1)],
-    "type": [plan(order_type=OrderType.LIMIT)],
+    "type": [
+        plan(order_type=OrderType.LIMIT),
+        *(limit(price) for price in ("10", "10.05", "10.1", "0", "-1", "9", "11", "25.1")),
+        plan(order_type=OrderType.MARKET, price=D("10.05"), time_in_force=TimeInForce.IOC),
+        *(limit("10", tif) for tif in TimeInForce),
+        lambda f: rules(price_tick=None, price_max=None)(limit("10.05")(f)),
+        lambda f: rules(price_min=D(10), price_max=D(10))(limit("9.9")(f)),
+        lambda f: rules(price_min=D(10), price_max=D(10))(limit("10.1")(f)),
+        lambda f: rules(price_min=D(10), price_max=D(10))(limit("10")(f)),
+        lambda f: rules(qty_min=D(6))(limit("10")(f)),
+        lambda f: rules(qty_max=D(4))(limit("10")(f)),
+        lambda f: rules(market_qty_min=D(6), market_qty_max=D(4))(limit("10")(f)),
+    ],
     "mode": [
         facts(mode=None),
         facts(mode=PositionMode.HEDGE),
@@ -160,6 +187,16 @@ CHANGES: dict[str, list[Change]] = {
         orders(LIMIT_ORDER, replace(ORDER, state=OrderState.UNKNOWN)),
         orders(replace(LIMIT_ORDER, executed_qty=D(1))),
         orders(replace(LIMIT_ORDER, executed_qty=D(1), booked_qty=D(1))),
+        orders(LIMIT_ORDER, SELL_REST),
+        orders(SELL_REST),
+        orders(replace(SELL_REST, qty=D(7))),
+        orders(replace(SELL_REST, qty=D(7), executed_qty=D(6), booked_qty=D(6))),
+        orders(replace(SELL_REST, qty=D(7), reduce_only=False)),
+        orders(replace(SELL_REST, qty=D(7), leg=OTHER_LEG)),
+        orders(replace(SELL_REST, side=Side.BUY, qty=D(7))),
+        orders(replace(LIMIT_ORDER, leg=LONG_LEG, side=Side.SELL, qty=D(7))),
+        orders(replace(LIMIT_ORDER, leg=SHORT_LEG, side=Side.BUY, qty=D(7))),
+        orders(replace(LIMIT_ORDER, leg=LONG_LEG, qty=D(7))),
     ],
     "agreed": [
         ledger(agreed_version=None),
@@ -177,127 +214,6 @@ CHANGES: dict[str, list[Change]] = {
         facts(mark=MarkPrice(D(10), NOW + 1)),
     ],
 }
-
-PENDING = {OrderState.CLAIMED, OrderState.SENDING, OrderState.UNKNOWN}
-
-
-def old(at_ms: int, bound_ms: int) -> bool:
-    """Older than the bound, or from the future."""
-    return at_ms > NOW or at_ms + bound_ms < NOW
-
-
-def is_leg_wrong(f: PermitFacts) -> bool:
-    """Row 8, as a list of what fits."""
-    named = f.plan.position_side
-    fits = {
-        (PositionMode.ONE_WAY, None): LEG,
-        (PositionMode.ONE_WAY, PositionSide.BOTH): LEG,
-        (PositionMode.HEDGE, PositionSide.LONG): LONG_LEG,
-        (PositionMode.HEDGE, PositionSide.SHORT): SHORT_LEG,
-    }
-    return f.mode is None or fits.get((f.mode, named)) != f.ledger.leg
-
-
-def is_pending(order: Order) -> bool:
-    """Row 15."""
-    unended_market = order.state is OrderState.OPEN and order.order_type is OrderType.MARKET
-    return order.state in PENDING or unended_market or order.booked_qty < order.executed_qty
-
-
-def reduces(f: PermitFacts) -> bool:
-    """`close`, or reduce-only."""
-    return f.plan.side is PlanSide.CLOSE or f.plan.reduce_only
-
-
-def order_side(f: PermitFacts) -> Side:
-    """The side of the order; `close` shrinks what the ledger holds."""
-    if f.plan.side is PlanSide.CLOSE:
-        return Side.SELL if f.ledger.amt > 0 else Side.BUY
-    return Side[f.plan.side.name]
-
-
-def would_increase(f: PermitFacts) -> bool:
-    """Row 18: reduce-only would not shrink, or by more than there is; a hedge leg is shrunk by more than it holds."""
-    held, qty = f.ledger.amt, f.plan.qty
-    shrinks = held > 0 if order_side(f) is Side.SELL else held < 0
-    if reduces(f) and (not shrinks or qty > abs(held)):
-        return True
-    opening = {PositionSide.LONG: Side.BUY, PositionSide.SHORT: Side.SELL}.get(f.ledger.leg.position_side)
-    return opening is not None and order_side(f) is not opening and qty > abs(held)
-
-
-def no(reason: Reason, *, waits: bool = False) -> tuple[str, bool]:
-    """What a refusal says."""
-    return reason.value, waits
-
-
-def rule(f: PermitFacts, name: str) -> Any:
-    """One of the venue's words or bounds; None where there is none (row 3 has spoken if all are missing)."""
-    return getattr(f.instrument or INSTRUMENT, name)
-
-
-ROWS: list[Row[PermitFacts]] = [
-    Row("0", lambda f: f.plan.decision is not Decision.EXECUTE, no(Reason.NOT_JOURNALED)),
-    Row("1", lambda f: f.trading is TradingState.HALTED, no(Reason.HALTED)),
-    Row("2", lambda f: f.plan.symbol not in f.limits.symbols, no(Reason.NOT_ALLOWED)),
-    Row("3", lambda f: f.instrument is None, no(Reason.UNKNOWN_SYMBOL)),
-    Row("4", lambda f: rule(f, "status") != "TRADING", no(Reason.SYMBOL_NOT_TRADING)),
-    Row(
-        "5",
-        lambda f: f.plan.timestamp_ms < NOW - AGE or (f.plan.expires_ms is not None and f.plan.expires_ms < NOW),
-        no(Reason.STALE_PLAN),
-    ),
-    Row("6", lambda f: f.plan.timestamp_ms > NOW + FUTURE, no(Reason.FUTURE_PLAN)),
-    Row("7", lambda f: f.plan.order_type is not OrderType.MARKET, no(Reason.UNSUPPORTED)),
-    Row("8", is_leg_wrong, no(Reason.POSITION_SIDE)),
-    Row("9", lambda f: not f.baseline, no(Reason.NO_BASELINE)),
-    Row("10", lambda f: len(f.holds) > 0, no(Reason.HOLD_ACTIVE)),
-    Row("11", lambda f: f.bus is None, no(Reason.BUS_UNREADABLE)),
-    Row("12", lambda f: f.bus is not None and old(f.bus.read_ms, LIMITS.input_age_ms_max), no(Reason.INPUT_STALE)),
-    Row("13", lambda f: f.bus is not None and f.bus.value is not None, no(Reason.BUS_HOLD)),
-    Row("14", lambda f: f.stamp_ms is None or old(f.stamp_ms, LIMITS.stamp_age_ms_max), no(Reason.STAMP_STALE)),
-    Row("15", lambda f: any(is_pending(order) for order in f.orders), no(Reason.ORDER_PENDING, waits=True)),
-    Row("16", lambda f: f.ledger.agreed_version != f.ledger.version, no(Reason.NOT_AGREED, waits=True)),
-    Row("17", lambda f: reduces(f) and f.ledger.amt == 0, no(Reason.NOTHING_TO_CLOSE)),
-    Row("18", would_increase, no(Reason.WOULD_INCREASE)),
-    Row("19 positive", lambda f: f.plan.qty <= 0, no(Reason.BAD_QTY)),
-    Row("19 on step", lambda f: (f.plan.qty / rule(f, "qty_step")) % 1 != 0, no(Reason.OFF_STEP)),
-    Row(
-        "20 below",
-        lambda f: any(
-            least is not None and f.plan.qty < least for least in (rule(f, "qty_min"), rule(f, "market_qty_min"))
-        ),
-        no(Reason.BELOW_MIN_QTY),
-    ),
-    Row(
-        "20 above",
-        lambda f: any(
-            most is not None and f.plan.qty > most for most in (rule(f, "qty_max"), rule(f, "market_qty_max"))
-        ),
-        no(Reason.ABOVE_MAX_QTY),
-    ),
-    Row("-- reduces", reduces, "permit"),
-    Row(
-        "21",
-        lambda f: f.mark is None or f.mark.price <= 0 or old(f.mark.read_ms, MARK_AGE_MS_MAX),
-        no(Reason.ABOVE_MAX_NOTIONAL),
-    ),
-    Row(
-        "22",
-        lambda f: f.mark is not None and f.plan.qty * f.mark.price > f.limits.order_notional_max,
-        no(Reason.ABOVE_MAX_NOTIONAL),
-    ),
-    Row(
-        "23",
-        lambda f: (
-            f.mark is not None
-            and rule(f, "notional_min") is not None
-            and f.plan.qty * f.mark.price < rule(f, "notional_min")
-        ),
-        no(Reason.BELOW_MIN_NOTIONAL),
-    ),
-    Row("--", lambda _: True, "permit"),
-]
 
 
 def world() -> Iterator[PermitFacts]:
@@ -329,10 +245,10 @@ def judged(f: PermitFacts) -> object:
         leg=f.ledger.leg,
         side=order_side(f),
         qty=f.plan.qty,
-        order_type=OrderType.MARKET,
+        order_type=f.plan.order_type,
         reduce_only=reduces(f),
-        price=None,
-        time_in_force=None,
+        price=f.plan.price if is_limit(f) else None,
+        time_in_force=(f.plan.time_in_force or TimeInForce.GTC) if is_limit(f) else None,
         client_order_id=client_order_id(ACCOUNT, f.plan.plan_id),
         against_drift_qty=ZERO,
         hold_id=None,

@@ -33,9 +33,23 @@ def migrated() -> Iterator[sqlite3.Connection]:
         yield connection
 
 
-def _shape(connection: sqlite3.Connection) -> set[tuple[str, str]]:
-    rows = connection.execute("SELECT name, sql FROM sqlite_master WHERE sql IS NOT NULL").fetchall()
-    return {(name, " ".join(text.split())) for name, text in rows if name != "alembic_version"}
+def _shape(connection: sqlite3.Connection) -> dict[str, object]:
+    """Columns in their order, keys and indexes; not the text of the tables, which a column added later stands in."""
+    found: dict[str, object] = {}
+    rows = connection.execute("SELECT type, name, sql FROM sqlite_master WHERE sql IS NOT NULL").fetchall()
+    for kind, name, text in rows:
+        if name == "alembic_version":
+            continue
+        found[name] = " ".join(text.split()) if kind == "index" else _columns(connection, name)
+    return found
+
+
+def _columns(connection: sqlite3.Connection, table: str) -> tuple[list[tuple[object, ...]], ...]:
+    """What SQLite knows of a table's columns and foreign keys."""
+    return tuple(
+        connection.execute(f"SELECT * FROM pragma_{what}(?)", (table,)).fetchall()  # noqa: S608 - two names of ours
+        for what in ("table_info", "foreign_key_list")
+    )
 
 
 def test_version_is_the_newest_migration() -> None:

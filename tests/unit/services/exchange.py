@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Self
 from holdfast.domain.errors import VenueUnavailable
 from holdfast.domain.names import ClientOrderId, Symbol, TradeId, VenueOrderId
 from holdfast.domain.order import OrderReport, VenueOrderStatus
-from holdfast.domain.sides import Leg, PositionMode, Side, Source
+from holdfast.domain.sides import Leg, OrderType, PositionMode, Side, Source
 from holdfast.domain.trade import Trade, TradePage
 from holdfast.domain.view import AccountView, PositionView
 from holdfast.lab.torture.loop import pass_ms
@@ -55,7 +55,11 @@ class Exchange:
     """Every request that reached it, scripted ones included."""
     scripts: deque[Callable[[Permit], Awaitable[SubmitOutcome]]] = field(default_factory=deque)
     on_trade: list[Callable[[Trade, OrderReport], None]] = field(default_factory=list)
+    on_order: list[Callable[[OrderReport], None]] = field(default_factory=list)
     """The private stream."""
+    cancels: list[ClientOrderId] = field(default_factory=list)
+    """Every cancel that reached it."""
+    cancel_scripts: deque[Callable[[ClientOrderId], Awaitable[CancelOutcome]]] = field(default_factory=deque)
     stream_is_silent: bool = False
     reads_fail: bool = False
     book_fails: bool = False
@@ -122,6 +126,55 @@ class Exchange:
             book.report = replace(book.report, qty=permit.qty, status=VenueOrderStatus.EXPIRED)
         return book.report
 
+    def rest(self, permit: Permit) -> OrderReport:
+        """The order that the permit names, taken into the book."""
+        self._numbers += 1
+        report = OrderReport(
+            symbol=permit.leg.symbol,
+            client_order_id=permit.client_order_id,
+            order_id=VenueOrderId(self._numbers),
+            side=permit.side,
+            position_side=permit.leg.position_side,
+            status=VenueOrderStatus.NEW,
+            qty=permit.qty,
+            executed_qty=ZERO,
+            avg_price=None,
+            reduce_only=permit.reduce_only,
+            venue_ms=self.clock.now_ms(),
+        )
+        self.orders[permit.client_order_id] = Book(report, permit.leg)
+        self._tell_order(report)
+        return report
+
+    def reach(self, name: ClientOrderId, qty: Decimal) -> None:
+        """The market reaches a resting order: so much of it is filled."""
+        book = self.orders[name]
+        executed = book.report.executed_qty + qty
+        status = VenueOrderStatus.FILLED if executed >= book.report.qty else VenueOrderStatus.PARTIALLY_FILLED
+        silent, self.stream_is_silent = self.stream_is_silent, True
+        self.trade(book.leg, book.report.side, qty, f"{name}-filling")
+        self.stream_is_silent = silent
+        del self.orders[ClientOrderId(f"{name}-filling")]
+        trade = replace(self.trade_list[-1], order_id=book.report.order_id)
+        self.trade_list[-1] = trade
+        now = self.clock.now_ms()
+        book.report = replace(book.report, status=status, executed_qty=executed, avg_price=PRICE, venue_ms=now)
+        if not silent:
+            for hear in self.on_trade:
+                hear(replace(trade, client_order_id=name, source=Source.STREAM), book.report)
+
+    def end(self, name: ClientOrderId, status: VenueOrderStatus) -> OrderReport:
+        """A resting order ends."""
+        book = self.orders[name]
+        book.report = replace(book.report, status=status, venue_ms=self.clock.now_ms())
+        self._tell_order(book.report)
+        return book.report
+
+    def _tell_order(self, report: OrderReport) -> None:
+        if not self.stream_is_silent:
+            for hear in self.on_order:
+                hear(report)
+
     # --- VenueTrader
 
     async def submit(self, permit: Permit) -> SubmitOutcome:
@@ -129,14 +182,19 @@ class Exchange:
         await pass_ms(1)
         if self.scripts:
             return await self.scripts.popleft()(permit)
+        if permit.order_type is OrderType.LIMIT:
+            return Accepted(self.rest(permit))
         return Accepted(self.fill(permit))
 
     async def cancel(self, symbol: Symbol, client_order_id: ClientOrderId) -> CancelOutcome:
+        self.cancels.append(client_order_id)
+        await pass_ms(1)
+        if self.cancel_scripts:
+            return await self.cancel_scripts.popleft()(client_order_id)
         book = self.orders.get(client_order_id)
         if book is None or book.report.status.is_final:
             return NothingToCancel("-2011")
-        book.report = replace(book.report, status=VenueOrderStatus.CANCELED)
-        return Cancelled(book.report)
+        return Cancelled(self.end(client_order_id, VenueOrderStatus.CANCELED))
 
     async def sync_clock(self) -> int:
         return 0
@@ -208,6 +266,7 @@ class Exchange:
             await meanwhile()
         if self.book_fails:
             raise VenueUnavailable("the story wants it so")
+        self._answer()
         return tuple(b.report for b in self.orders.values() if not b.report.status.is_final)
 
     def _answer(self) -> None:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from holdfast.domain.ledger import MoveCause
 from holdfast.domain.names import PlanId, client_order_id
 from holdfast.domain.operator import RequestKind, RequestState
 from holdfast.domain.order import OrderState
@@ -14,11 +15,13 @@ from holdfast.domain.reasons import Reason
 from holdfast.domain.sides import Side
 from holdfast.lab.torture.loop import pass_ms, play
 from holdfast.ports.venue import Unknown
+from holdfast.services.booking import book_trades
 from tests.unit.decide.samples import ACCOUNT, LEG, ZERO, D
 from tests.unit.services.world import new_world, running
 
 if TYPE_CHECKING:
     from holdfast.domain.permit import Permit
+    from holdfast.ports.journal import Tx
     from holdfast.ports.venue import SubmitOutcome
     from tests.unit.services.world import World
 
@@ -117,8 +120,16 @@ def test_nobody_can_say_that_an_order_never_arrived_once_it_has_traded() -> None
     async def story() -> None:
         world = await world_with_an_unknown_order()
         world.venue.reads_fail = True
+        world.venue.stream_is_silent = True
+        trades = world.venue.trade(LEG, Side.BUY, D(2), NAME)
+
+        def repair(tx: Tx) -> None:
+            order = tx.order(NAME)
+            assert order is not None
+            book_trades(tx, order, trades, MoveCause.REPAIR)
+
         async with running(world.resolver.run):
-            world.venue.trade(LEG, Side.BUY, D(2), NAME)
+            await world.write(repair)
             await pass_ms(500)
             await world.ask(RequestKind.RESOLVE_NOT_ACCEPTED, client_order_id=NAME)
             async with running(world.operator_resolve.run):

@@ -14,10 +14,11 @@ from holdfast.domain.ledger import MoveCause
 from holdfast.domain.names import ClientOrderId, HoldId, PlanId, Symbol, client_order_id
 from holdfast.domain.operator import OperatorRequest, RequestKind, RequestState
 from holdfast.domain.plan import Plan, PlanEntry
-from holdfast.domain.sides import Leg, PlanSide, PositionMode, PositionSide, Side
+from holdfast.domain.sides import Leg, OrderType, PlanSide, PositionMode, PositionSide, Side
 from holdfast.journal import open_inline_journal
 from holdfast.lab.torture.clock import VirtualClock
 from holdfast.services.alerting import Alerting
+from holdfast.services.cancelling import Canceller
 from holdfast.services.closing import Closer
 from holdfast.services.context import Context, Lease, Rules, Wakes
 from holdfast.services.execute import Executor
@@ -26,6 +27,7 @@ from holdfast.services.fills import Fills
 from holdfast.services.holds import BusHolds
 from holdfast.services.intake import Intake
 from holdfast.services.knocks import Knocks
+from holdfast.services.open_orders import OpenOrders
 from holdfast.services.operator_close import OperatorClose
 from holdfast.services.operator_resolve import OperatorResolve
 from holdfast.services.picture import Picture
@@ -74,8 +76,10 @@ class World:
     publisher: Publisher
     sender: Sender
     executor: Executor
+    canceller: Canceller
     closer: Closer
     resolver: Resolver
+    open_orders: OpenOrders
     operator_close: OperatorClose
     operator_resolve: OperatorResolve
     intake: Intake
@@ -181,6 +185,11 @@ class World:
             PLAN, plan_id=PlanId(plan_id), side=side, qty=qty, symbol=symbol, timestamp_ms=self.clock.now_ms()
         )
 
+    def limit(self, plan_id: str, side: PlanSide = PlanSide.BUY, qty: Decimal = D(5), **more: Any) -> Plan:
+        """A LIMIT plan, at the exchange's one price unless it says otherwise."""
+        plan = replace(self.plan(plan_id, side, qty), order_type=OrderType.LIMIT, price=PRICE)
+        return replace(plan, **more)
+
     async def execute(self, plan: Plan, entry_id: str = "1-0") -> None:
         """One delivery of one EXECUTE."""
         await self.executor.execute(entry_of(plan, entry_id), plan, self.clock.monotonic_ns())
@@ -249,18 +258,21 @@ async def unseen_world(limits: Limits = LIMITS) -> World:
     resolve: Knocks[ClientOrderId] = Knocks()
     fills, picture = Fills(resolve), Picture()
     venue.on_trade.append(fills.on_trade)
+    venue.on_order.append(fills.on_order)
     publisher = Publisher(apply, bus, None)
     apply.emit = publisher.emit
     sender = Sender(apply, venue, fills, resolve)
     holds = BusHolds(apply, bus)
     executor = Executor(apply, venue, sender, publisher, holds)
-    closer = Closer(apply, venue, sender, publisher)
+    canceller = Canceller(apply, venue, sender, publisher)
+    closer = Closer(apply, venue, sender, publisher, canceller)
     feed = Feed(reconcile, venue, picture)
     reconcile_publisher = Publisher(reconcile, bus, picture)
     reconcile.emit = reconcile_publisher.emit
     reconciler = Reconciler(reconcile, venue, feed, picture, reconcile_publisher.plan_closes, PositionMode.ONE_WAY)
     feed.listen(reconciler)
     feed.listen(fills)
+    resolver = Resolver(apply, venue, sender, fills, publisher, resolve)
     return World(
         clock=clock,
         journal=journal,
@@ -278,8 +290,10 @@ async def unseen_world(limits: Limits = LIMITS) -> World:
         publisher=publisher,
         sender=sender,
         executor=executor,
+        canceller=canceller,
         closer=closer,
-        resolver=Resolver(apply, venue, sender, fills, publisher, resolve),
+        resolver=resolver,
+        open_orders=OpenOrders(apply, venue, resolver.suspect),
         operator_close=OperatorClose(apply, venue, closer),
         operator_resolve=OperatorResolve(apply, venue, publisher),
         intake=Intake(apply, bus, executor, closer, publisher, holds),

@@ -244,8 +244,6 @@ REFUSALS = [
     (-4192, "cooling-off"),
     (-4400, "reduce-only"),
     (-4401, "reduce-only"),
-    (-5021, "Due to the order could not be filled immediately, the FOK order has been rejected."),
-    (-5022, "Due to the order could not be executed as maker, the Post Only order will be rejected."),
     (-5041, "no depth"),
 ]
 
@@ -254,6 +252,14 @@ REFUSALS = [
 def test_a_documented_refusal_is_refused(code: int, text: str) -> None:
     """The venue's documented refusals under status 400 are its word that nothing was executed."""
     assert judged(said(400, code, text)) == Refused(Reason.VENUE_REFUSED, code, text)
+
+
+def test_a_time_in_force_that_could_not_be_kept_is_refused_by_its_own_name() -> None:
+    """A FOK that found too little and a post-only order that would have taken are told apart from other refusals."""
+    fok = "Due to the order could not be filled immediately, the FOK order has been rejected."
+    assert judged(said(400, -5021, fok)) == Refused(Reason.EXPIRED_UNFILLED, -5021, fok)
+    gtx = "Due to the order could not be executed as maker, the Post Only order will be rejected."
+    assert judged(said(400, -5022, gtx)) == Refused(Reason.POST_ONLY_WOULD_TAKE, -5022, gtx)
 
 
 def test_a_duplicate_client_id_means_that_the_order_exists() -> None:

@@ -15,6 +15,8 @@
                   with -1022, -2014, -2015                       Refused keys_rejected
                   with -4116 (orders)                            AlreadyExists
                   with -2011 (cancels)                           NothingToCancel
+                  with -5022                                     Refused post_only_would_take
+                  with -5021                                     Refused expired_unfilled (FOK)
                   with a code of `REFUSED_CODES`                 Refused venue_refused
     anything else, codes that nobody listed included             Unknown
 
@@ -73,10 +75,13 @@ REFUSED_CODES = frozenset(
         *(-4003, -4004, -4005, -4013, -4014, -4015, -4016, -4023, -4024),
         *(-4059, -4060, -4061, -4062, -4087, -4088, -4105, -4106, -4107, -4109),
         *(-4118, -4120, -4131, -4136, -4137, -4138, -4140, -4141, -4164, -4189, -4192),
-        *(-4400, -4401, -5021, -5022, -5041),
+        *(-4400, -4401, -5041),
     }
 )
 """The venue's documented refusals of an order: nothing was executed, and the same order would be refused again."""
+
+NOT_RESTING = {-5022: Reason.POST_ONLY_WOULD_TAKE, -5021: Reason.EXPIRED_UNFILLED}
+"""A time in force that could not be kept: nothing was executed, and the venue keeps no record of the order."""
 
 
 def classify_submit(exchange: Exchange, venue_now_ms: int) -> SubmitOutcome:
@@ -152,6 +157,8 @@ def _error(answer: Answer, word: VenueWord | None, venue_now_ms: int) -> Refused
         return NotExecuted(Reason.VENUE_UNAVAILABLE, text, RESEND_MS)
     if refused is not None and refused.code in KEY_CODES:
         return Refused(Reason.KEYS_REJECTED, refused.code, refused.msg)
+    if refused is not None and refused.code in NOT_RESTING:
+        return Refused(NOT_RESTING[refused.code], refused.code, refused.msg)
     if refused is not None and refused.code in REFUSED_CODES:
         return Refused(Reason.VENUE_REFUSED, refused.code, refused.msg)
     return Unknown(text)

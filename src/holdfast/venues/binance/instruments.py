@@ -29,6 +29,8 @@ class _Filter(msgspec.Struct, frozen=True, rename="camel"):
     min_qty: str | None = None
     max_qty: str | None = None
     tick_size: str | None = None
+    min_price: str | None = None
+    max_price: str | None = None
     notional: str | None = None
 
 
@@ -79,6 +81,7 @@ def _instrument(row: _Symbol) -> Instrument | None:
     filters = {one.filter_type: one for one in row.filters}
     lot = filters.get("LOT_SIZE", _NONE)
     market = filters.get("MARKET_LOT_SIZE", _NONE)
+    price = filters.get("PRICE_FILTER", _NONE)
     step = _coarser(_enabled(lot.step_size), _enabled(market.step_size))
     if step is None:
         return None
@@ -90,8 +93,10 @@ def _instrument(row: _Symbol) -> Instrument | None:
         qty_max=_enabled(lot.max_qty),
         market_qty_min=_enabled(market.min_qty),
         market_qty_max=_enabled(market.max_qty),
-        price_tick=_enabled(filters.get("PRICE_FILTER", _NONE).tick_size),
+        price_tick=_enabled(price.tick_size),
         notional_min=_enabled(filters.get("MIN_NOTIONAL", _NONE).notional),
+        price_min=_enabled(price.min_price),
+        price_max=_enabled(price.max_price),
     )
 
 

@@ -109,7 +109,8 @@ class BinanceReader:
     async def open_orders(self, symbol: Symbol | None) -> tuple[OrderReport, ...]:
         """Resting orders, of one symbol (weight 1) or of the whole account (weight 40)."""
         params: Params = (("symbol", symbol),) if symbol is not None else ()
-        return decode_orders(await self._client.read("GET", "/fapi/v1/openOrders", params, Security.SIGNED))
+        lane = Lane.READ if symbol is not None else Lane.BACKGROUND
+        return decode_orders(await self._client.read("GET", "/fapi/v1/openOrders", params, Security.SIGNED, lane))
 
     def stream(self) -> BinanceStream:
         """A new private stream; connects when entered."""

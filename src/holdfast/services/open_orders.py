@@ -1,0 +1,112 @@
+"""What rests at the venue, read as a whole, beside what the journal believes to rest.
+
+Read at a start, every `open_orders_ms`, and, if anything of ours rests, after every reconnection of the private stream (it
+would have told of each end). An order of ours that should rest and is not there is asked about by its id: only that says what
+became of it. One with our prefix that the journal does not know halts the account.
+
+A reading may lag by `settle_ms_max`: what changed here that shortly before it was asked for is left to the next one.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from holdfast.domain.errors import JournalBusy, VenueUnavailable
+from holdfast.domain.names import is_our_client_order_id
+from holdfast.services.halting import halt_account
+from holdfast.services.knocks import Knocks
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from holdfast.domain.names import ClientOrderId
+    from holdfast.domain.order import Order, OrderReport
+    from holdfast.domain.trade import Trade
+    from holdfast.ports.journal import Reads
+    from holdfast.ports.venue import VenueReader
+    from holdfast.services.context import Context
+
+RETRY_MS = 2_000
+"""Wait after a reading that failed."""
+
+
+class OpenOrders:
+    """Compares open orders of one account (a FeedListener)."""
+
+    def __init__(self, context: Context, reader: VenueReader, suspect: Callable[[ClientOrderId], None]) -> None:
+        self._context = context
+        self._reader = reader
+        self._suspect = suspect
+        self._knocks: Knocks[str] = Knocks()
+
+    async def run(self) -> None:
+        """Read until cancelled."""
+        wait_ms = self._context.limits.open_orders_ms
+        while True:
+            knocked = await self._knocks.take(wait_ms)
+            try:
+                if knocked and not await self._rests_anything():
+                    continue
+                wait_ms = self._context.limits.open_orders_ms
+                await self.compare()
+            except (VenueUnavailable, JournalBusy) as error:
+                self._context.log.warning("open_orders_failed", account=self._context.account, detail=str(error))
+                wait_ms = max(RETRY_MS, getattr(error, "retry_after_ms", None) or 0)
+
+    async def _rests_anything(self) -> bool:
+        """Whether a reading out of turn is worth its weight."""
+        account = self._context.account
+        return await self._context.journal.query(
+            account, lambda reads: any(order.rests for order in reads.live_orders(None))
+        )
+
+    async def compare(self) -> None:
+        """Read once and compare. Raises VenueUnavailable and JournalBusy: then nothing was compared."""
+        context = self._context
+        asked_ms = context.clock.now_ms()
+        reports = await self._reader.open_orders(None)
+        ours = {each.client_order_id: each for each in reports if is_our_client_order_id(each.client_order_id)}
+
+        def read(reads: Reads) -> tuple[list[ClientOrderId], list[Order]]:
+            strange = [name for name in ours if reads.order(name) is None]
+            return strange, [order for order in reads.live_orders(None) if order.rests]
+
+        strange, resting = await context.journal.query(context.account, read)
+        if strange:
+            why = f"order {strange[0]} rests at the exchange and the journal does not know it"
+            await halt_account(context.journal, context.account, context.log, why)
+            context.wakes.alerts.knock("halt")
+        for order in resting:
+            if _differs(order, ours.get(order.client_order_id), asked_ms - context.limits.settle_ms_max):
+                self._suspect(order.client_order_id)
+
+    # --- FeedListener -----------------------------------------------------------------------------------
+
+    def on_up(self) -> None:
+        """The stream is new: what the old one would have told since the gap is read."""
+        self._knocks.knock("up")
+
+    def on_trade(self, trade: Trade, report: OrderReport) -> None:
+        """Nothing: own trades are booked as they come."""
+
+    def on_order(self, report: OrderReport) -> None:
+        """Nothing: own orders are looked at as they change."""
+
+    def on_gap(self, detail: str) -> None:
+        """Nothing before the stream is back."""
+
+    def on_proof(self) -> None:
+        """Nothing."""
+
+    def on_view(self) -> None:
+        """Nothing."""
+
+    def on_mode(self) -> None:
+        """Nothing."""
+
+
+def _differs(order: Order, report: OrderReport | None, settled_ms: int) -> bool:
+    """Tell whether the venue's reading says something else of a resting order than the journal, beyond its lag."""
+    if report is not None:
+        return report.executed_qty > order.booked_qty
+    return order.updated_ms < settled_ms
