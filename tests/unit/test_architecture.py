@@ -220,10 +220,6 @@ def test_every_reason_has_its_meaning_and_its_line() -> None:
     assert len(set(values)) == len(values)
 
 
-NOT_YET_USED = {"Reason.PRICE_OFF_TICK"}
-"""Codes of the documented list that wait for LIMIT orders."""
-
-
 def test_every_code_is_given_by_somebody() -> None:
     """Each reason, status, move and step is named somewhere in the product beside the page that explains it."""
     used: set[str] = set()
@@ -231,7 +227,7 @@ def test_every_code_is_given_by_somebody() -> None:
         if name_of(path) not in {"domain/reasons.py", "domain/reasons_page.py"}:
             used |= {ast.unparse(node) for node in ast.walk(tree_of(path)) if isinstance(node, ast.Attribute)}
     codes = {str(member) for enum in (Reason, HoldReason, Status, MoveKind, StepKind) for member in enum}
-    assert codes - used == NOT_YET_USED
+    assert codes - used == set()
 
 
 def test_no_enumeration_hides_an_alias() -> None:
