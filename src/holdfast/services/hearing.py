@@ -1,8 +1,9 @@
 """What the private stream tells of own orders while nobody here waits for it: late trades, and how orders stand.
 
-A trade is booked when it comes, whatever its order's state is. The stream's word on an order is taken over like a
-lookup's while the order is not final: so an order that rests reports its end at once. An order with our prefix that the
-journal does not know halts the account: every own order is journaled before it leaves.
+A trade is booked when it comes, whatever its order's state is. The stream's word on a LIMIT order is taken over like a
+lookup's while the order is not final: so an order that rests reports its end at once. (A MARKET order without an answer
+is asked about at once anyway.) An order with our prefix that the journal does not know halts the account: each is
+journaled before it leaves.
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ from holdfast.decide.outcome import adopt_report, unknown
 from holdfast.decide.recovery import is_same_order
 from holdfast.domain.errors import JournalBusy
 from holdfast.domain.order import Order, OrderReport, OrderState
+from holdfast.domain.sides import OrderType
 from holdfast.services.concluding import conclude
 from holdfast.services.halting import halt_account
 
@@ -76,13 +78,17 @@ class Hearing:
         if order is None:
             await self._halt(f"the exchange tells of order {name}, which the journal does not know")
             return False
-        if report is None or order.state.is_final or not is_same_order(order, report):
+        if report is None or not _is_heard(order, report):
             return False
         return report.state() is not order.state or report.executed_qty > order.executed_qty
 
     async def _halt(self, why: str) -> None:
         await halt_account(self._context.journal, self._context.account, self._context.log, why)
         self._context.wakes.alerts.knock("halt")
+
+
+def _is_heard(order: Order, report: OrderReport) -> bool:
+    return order.order_type is OrderType.LIMIT and not order.state.is_final and is_same_order(order, report)
 
 
 def _told(report: OrderReport | None) -> Callable[[Order, int], Order]:
@@ -95,7 +101,7 @@ def _told(report: OrderReport | None) -> Callable[[Order, int], Order]:
     def change(order: Order, now_ms: int) -> Order:
         if order.state.is_final:
             return order
-        if report is not None and is_same_order(order, report):
+        if report is not None and _is_heard(order, report):
             return adopt_report(order, report, now_ms)
         if order.state is OrderState.CLAIMED:
             return unknown(order, "not executed, it said, but a trade was seen", now_ms)
