@@ -1,8 +1,8 @@
 """What rests at the venue, read as a whole, beside what the journal believes to rest.
 
-Read at a start, every `open_orders_ms`, and, if anything of ours rests, after every reconnection of the private stream (it
-would have told of each end). An order of ours that should rest and is not there is asked about by its id: only that says what
-became of it. One with our prefix that the journal does not know halts the account.
+Read at a start, every `open_orders_ms`, and, if anything of ours rests, after every reconnection of the private stream
+(it would have told of each end). An order of ours that should rest and is not there is asked about by its id: only that
+says what became of it. One with our prefix that the journal does not know halts the account.
 
 A reading may lag by `settle_ms_max`: what changed here that shortly before it was asked for is left to the next one.
 """
