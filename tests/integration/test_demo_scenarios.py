@@ -68,6 +68,8 @@ class Tale(NamedTuple):
     orders: list[tuple[str, str, str | None]]
     """Whose (api, manual, venue), what it did, and the decision behind it."""
     position: str | dict[str, str]
+    refused: str = "hold_active"
+    """The error of the plan that the strategy tried meanwhile."""
 
 
 BY_PLAN, CLOSE = "EXECUTE", "RECONCILE_CLOSE"
@@ -75,6 +77,7 @@ AGAIN = [("api", "0.003", BY_PLAN), ("api", "-0.003", BY_PLAN)]
 TALES = {
     "liquidation": Tale([("api", "0.007", BY_PLAN), ("venue", "-0.004", None), *AGAIN], "0.003"),
     "adl": Tale([("api", "-0.007", BY_PLAN), ("venue", "0.004", None), *AGAIN], "-0.003"),
+    "manual-close": Tale([("api", "0.007", BY_PLAN), ("manual", "-0.003", None), *AGAIN], "0.004"),
     "hedge": Tale(
         [
             ("api", "0.004", BY_PLAN),
@@ -87,6 +90,7 @@ TALES = {
         ],
         {"BTCUSDT:LONG": "0.004", "BTCUSDT:SHORT": "-0.005"},
     ),
+    "missed-fill": Tale([("api", "0.004", BY_PLAN), ("api", "0.003", BY_PLAN), *AGAIN], "0.007", "order_pending"),
     "first-start": Tale([("manual", "0.007", None), ("manual", "0", None), *AGAIN], "0.007"),
     "large": Tale(
         [("manual", "250", None), ("api", "-120", CLOSE), ("api", "-120", CLOSE), ("api", "-10", CLOSE), *AGAIN], "0"
@@ -170,7 +174,7 @@ def test_a_tale_ends_as_promised(name: str) -> None:
     assert set(body) == FIELDS
     assert (body["scenario"], body["healed"], body["hold_after"]) == (name, True, None)
     assert (body["position_after"], body["ledger_after"]) == (tale.position, tale.position)
-    assert (body["plan_refused_error"], body["plan_after_executed"]) == ("hold_active", True)
+    assert (body["plan_refused_error"], body["plan_after_executed"]) == (tale.refused, True)
     seen = [(order["source"], signed(order), order["decision"]) for order in body["orders_at_exchange"]]
     closes = [n for n, (_, _, decision) in enumerate(tale.orders) if decision == CLOSE]
     if name == "hedge":  # the two legs are healed side by side: which close comes first is nobody's promise

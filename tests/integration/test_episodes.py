@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from holdfast.domain.entry import EntryKind
 from holdfast.domain.names import HoldId, Symbol
 from holdfast.domain.operator import RequestKind, RequestState
-from tests.whole.program import until
+from tests.whole.program import never, until
 
 if TYPE_CHECKING:
     from holdfast.domain.entry import JournaledEntry
@@ -85,3 +85,31 @@ def test_what_a_person_is_told_and_does_carries_the_hold(world: World) -> None:
     kinds = [each.entry.kind for each in desk.query(lambda reads: reads.entries_of_hold(hold_id))]
     assert {EntryKind.ALERT, EntryKind.MANUAL_REQUIRED, EntryKind.ADOPTED, EntryKind.REQUEST_ENDED} <= set(kinds)
     assert kinds[-1] is EntryKind.HOLD_RELEASED
+
+
+def test_an_episode_whose_closes_bring_nothing_waits_for_a_person_and_goes_on_after_approval(world: World) -> None:
+    """After `close_attempts_max` nothing is sent; event and next step name the command; approved, it is closed."""
+    desk, symbol = world.main, world.symbol()
+    desk.until_open(symbol)
+    refusing = desk.exchange.arm_order("service_unavailable", symbol, count=0)
+    desk.exchange.trade(symbol, "BUY", "0.7")
+    hold_id = desk.until_held(symbol)
+    desk.until_next_step(symbol, "3 closes brought no progress", 15.0)
+    assert f"holdfast approve {hold_id}" in desk.bus.state(symbol)["next_step"]
+    asked = [one for one in desk.bus.event_fields(symbol) if one["event"] == "MANUAL_REQUIRED"]
+    assert {one["hold_id"] for one in asked} == {hold_id}
+    assert f"holdfast approve {hold_id}" in asked[-1]["body"]
+    until(lambda: world.alerts.about(f"`holdfast approve {hold_id}` lets it try anew"), "told")
+    struck = refusing.hits
+    never(lambda: refusing.hits > struck, "a fourth attempt without a person's word", 0.8)
+    assert desk.exchange.orders(symbol) == []
+    refusing.disarm()
+    assert desk.order(RequestKind.APPROVE, symbol, hold_id=hold_id).state is RequestState.DONE
+    desk.until_free(symbol)
+    assert desk.exchange.sent(symbol) == [("SELL", "0.7")]
+    events = [one["event"] for one in desk.bus.event_fields(symbol) if one["hold_id"] == hold_id]
+    assert events.count("CLOSE_FAILED") == 3
+    assert {"APPROVED", "CLOSE_DONE", "HOLD_RELEASED"} <= set(events)
+    (hold,) = desk.query(lambda reads: [reads.hold(HoldId(hold_id))])
+    assert hold is not None
+    assert hold.released_ms is not None

@@ -144,7 +144,8 @@ def _may_close(facts: EpisodeFacts, verdict: Verdict, hold: Hold | None) -> Move
     if hold is None or second is None or verdict.exchange_amt is None:
         return look(facts, hold, "a second look is awaited")
     if hold.close_attempts >= limits.close_attempts_max:
-        return operator(facts, f"{hold.close_attempts} closes brought no progress")
+        text = f"{hold.close_attempts} closes brought no progress; `holdfast approve {hold.hold_id}` lets it try anew"
+        return operator(facts, text)
     if hold.next_step.kind is StepKind.CLOSE_BACKOFF and leg.now_ms < hold.next_step.due_ms:
         return Move(MoveKind.WAIT, hold.next_step, wait_until_ms=hold.next_step.due_ms)
     amount = closable_by_both((verdict.exchange_amt, second.amt), leg.ledger.amt)
@@ -157,7 +158,8 @@ def _may_close(facts: EpisodeFacts, verdict: Verdict, hold: Hold | None) -> Move
         return operator(facts, "the drift is smaller than the venue's smallest order")
     allowed = max(limits.close_notional_max, hold.approved_notional or ZERO)
     if facts.mark_price is None or facts.mark_price <= ZERO or amount * facts.mark_price > allowed:
-        return operator(facts, f"the close is above close_notional_max ({limits.close_notional_max})")
+        limit = f"the close is above close_notional_max ({limits.close_notional_max})"
+        return operator(facts, f"{limit}; `holdfast approve {hold.hold_id}` lets it be closed")
     due = leg.now_ms + limits.close_ttl_ms
     return Move(MoveKind.CLOSE, NextStep(StepKind.CLOSE, due, f"close of {qty} is planned"))
 

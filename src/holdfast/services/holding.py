@@ -72,8 +72,16 @@ def hold_entry(tx: Tx, hold: Hold, kind: EntryKind) -> JournaledEntry:
 
 
 def alert_person(tx: Tx, hold: Hold, text: str, out: Written) -> None:
-    """Journal an alert about a hold, unless one with this text stands unacknowledged. It says what to type."""
-    text = f"{text}. {way_out_text(hold)}"
+    """Ask a person about a hold, unless the same was asked and stands unacknowledged. It says what to type."""
+    _put_alert(tx, hold, f"{text}. {way_out_text(hold)}", out)
+
+
+def tell_person(tx: Tx, hold: Hold, text: str, out: Written) -> None:
+    """Tell a person what was done under a hold; nothing is asked, but it is repeated until it was heard."""
+    _put_alert(tx, hold, f"{text}. Read: holdfast explain {hold.hold_id}", out)
+
+
+def _put_alert(tx: Tx, hold: Hold, text: str, out: Written) -> None:
     last = tx.alert_of_hold(hold.hold_id)
     if last is not None and last.acked_ms is None and last.text == text:
         return

@@ -15,7 +15,7 @@ from holdfast.domain.amounts import format_amount
 from holdfast.domain.entry import EntryKind, JsonValue
 from holdfast.domain.ledger import MoveCause
 from holdfast.services.booking import book_trades, fill_entry
-from holdfast.services.holding import Written, alert_person, append_entry
+from holdfast.services.holding import Written, append_entry, tell_person
 from holdfast.services.judged import Judged, trade_ids, what_it_saw, write_next_step
 from holdfast.services.late import write_late_acceptance
 
@@ -60,7 +60,7 @@ def write_down(tx: Tx, judged: Judged, out: Written) -> None:
             f"the ledger was written down from {format_amount(before)} to {format_amount(after)}: "
             f"trades {', '.join(ids[:IDS_TOLD_MAX])}{more} were not ours"
         )
-        alert_person(tx, hold, text, out)
+        tell_person(tx, hold, text, out)
     write_next_step(tx, judged, out)
 
 

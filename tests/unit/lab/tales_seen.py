@@ -20,7 +20,7 @@ from holdfast.lab.demo.facts import (
     WordSeen,
 )
 from holdfast.lab.demo.repertoire import TALES
-from holdfast.lab.demo.tales import first, forced, hedge, large
+from holdfast.lab.demo.tales import by_hand, first, forced, hedge, large, missed
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -290,6 +290,83 @@ LARGE_SPOILS: tuple[Spoil, ...] = (
     ("slices_filled", lambda f: replace(f, orders=(*f.orders[:3], order(8, "-0.001"), *f.orders[3:]))),
 )
 
+# --- manual-close ------------------------------------------------------------------------------------------
+
+
+def written(**body: object) -> EventSeen:
+    """The event of a ledger that was written down."""
+    return EventSeen("WRITTEN_DOWN", SYMBOL, HOLD, "", {"evidence": {"foreign": [12]}, "ledger_after": "0.004", **body})
+
+
+def manual_facts() -> Facts:
+    """Somebody sold a part, the ledger followed by trade ids."""
+    return replace(
+        BASE,
+        orders_before=2,
+        orders=(order(1, "0.007"), order(2, "-0.003", source="manual"), *AGAIN),
+        fills=(fill(11, "0.007", source="api"), fill(12, "-0.003", source="manual")),
+        events=(event("HOLD_SET"), written()),
+        moments={"held": alone("0.004", "0.007", hold=HOLD, reason="deficit"), "end": alone("0.004", "0.004")},
+        alert=AlertSeen("BTCUSDT is held: deficit", T0),
+        faults={"stale_trades": 3},
+    )
+
+
+def with_events(*events: EventSeen) -> Callable[[Facts], Facts]:
+    """Let other events have come."""
+    return lambda f: replace(f, events=events)
+
+
+MANUAL_SPOILS: tuple[Spoil, ...] = (
+    ("ledger_waited", lambda f: replace(f, faults={"stale_trades": 0})),
+    ("ledger_waited", lambda f: with_moment(f, "held", ledgers={SYMBOL: D("0.004")})),
+    ("ledger_waited", lambda f: with_moment(f, "held", positions={SYMBOL: D("0.007")})),
+    ("ledger_written_down", with_events(event("HOLD_SET"))),
+    ("ledger_written_down", with_events(event("HOLD_SET"), written(evidence={"foreign": [13]}))),
+    ("ledger_written_down", with_events(event("HOLD_SET"), written(evidence={"foreign": []}))),
+    ("ledger_written_down", with_events(event("HOLD_SET"), written(ledger_after="0.005"))),
+    ("ledger_written_down", with_events(event("HOLD_SET"), written(), written())),
+)
+
+# --- missed-fill -------------------------------------------------------------------------------------------
+
+UNHEARD = PlanSeen("p-0", executed=True, error="", order_id=2, at_ns=T0)
+
+
+def missed_facts() -> Facts:
+    """Our own fill was lost on the way, and repaired."""
+    return replace(
+        BASE,
+        hold=None,
+        released_ns=None,
+        release_event_hold="",
+        refused=replace(REFUSED, error="order_pending"),
+        orders_before=2,
+        orders=(order(1, "0.004"), order(2, "0.003"), *AGAIN),
+        fills=(fill(1, "0.004", source="api"), fill(2, "0.003", source="api")),
+        events=(event("REPAIR", trades=[{"trade_id": 2}], evidence={"own": [2]}),),
+        moments={"lagging": alone("0.007", "0.004"), "end": alone("0.007", "0.007")},
+        plans={"unheard": UNHEARD},
+        faults={"stream_drop": 4, "stale_trades": 9},
+    )
+
+
+MISSED_SPOILS: tuple[Spoil, ...] = (
+    ("fill_lost", lambda f: replace(f, faults={"stream_drop": 0, "stale_trades": 9})),
+    ("fill_lost", lambda f: replace(f, faults={"stream_drop": 4})),
+    ("plan_once", lambda f: replace(f, plans={})),
+    ("plan_once", lambda f: replace(f, plans={"unheard": replace(UNHEARD, executed=False, error="x")})),
+    ("plan_once", changed_order(2, executed=D("0.001"))),
+    ("plan_once", changed_order(2, status="EXPIRED")),
+    ("ledger_lagged", lambda f: with_moment(f, "lagging", ledgers={SYMBOL: D("0.007")})),
+    ("ledger_lagged", lambda f: with_moment(f, "lagging", holds={SYMBOL: HOLD})),
+    ("ledger_lagged", lambda f: replace(f, refused=None)),
+    ("ledger_lagged", lambda f: replace(f, refused=PlanSeen("p", executed=True, error="", order_id=3, at_ns=T0))),
+    ("ledger_repaired", with_events()),
+    ("ledger_repaired", with_events(event("REPAIR", evidence={"own": [1]}))),
+    ("ledger_repaired", lambda f: replace(f, fills=f.fills[:1])),
+)
+
 # --- what several promise ----------------------------------------------------------------------------------
 
 SHARED_SPOILS: tuple[Spoil, ...] = (
@@ -328,6 +405,8 @@ PROMISED: dict[str, Facts] = {
     hedge.HEDGE.name: hedge_facts(),
     first.FIRST_START.name: first_facts(),
     large.LARGE.name: large_facts(),
+    by_hand.MANUAL_CLOSE.name: manual_facts(),
+    missed.MISSED_FILL.name: missed_facts(),
 }
 OWN_SPOILS: dict[str, tuple[Spoil, ...]] = {
     forced.LIQUIDATION.name: FORCED_SPOILS + BY_AN_OPERATOR,
@@ -335,6 +414,8 @@ OWN_SPOILS: dict[str, tuple[Spoil, ...]] = {
     hedge.HEDGE.name: HEDGE_SPOILS,
     first.FIRST_START.name: FIRST_SPOILS + BY_AN_OPERATOR,
     large.LARGE.name: LARGE_SPOILS,
+    by_hand.MANUAL_CLOSE.name: MANUAL_SPOILS,
+    missed.MISSED_FILL.name: MISSED_SPOILS,
 }
 
 

@@ -74,6 +74,15 @@ def test_a_plan_that_missed_its_hold_is_no_breach_and_one_that_passed_it_is(name
     assert not tale.is_too_late(replace(late, released_ns=None))
 
 
+def test_a_fill_that_apply_booked_itself_proves_nothing_about_repairs() -> None:
+    """Agreed without a repair: told once more. Not agreed, or repaired: not."""
+    tale, facts = TALES["missed-fill"], PROMISED["missed-fill"]
+    assert not tale.is_too_late(facts)
+    assert tale.is_too_late(replace(facts, events=()))
+    lagging = facts.moments["lagging"]
+    assert not tale.is_too_late(replace(facts, events=(), moments={"end": lagging}))
+
+
 def test_names_are_not_given_twice() -> None:
     """Every scenario and tale can be asked for by its own name."""
     assert len(PLAYS) == len(SCENARIOS) + len(TALES)

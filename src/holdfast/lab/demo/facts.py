@@ -220,6 +220,8 @@ class Facts:
     """Every fill that ever was at the exchange (tales)."""
     moments: Mapping[str, Moment] = field(default_factory=dict)
     """What was read when, by name (tales)."""
+    plans: Mapping[str, PlanSeen] = field(default_factory=dict)
+    """Other plans of the strategy, by name (tales)."""
     words: tuple[WordSeen, ...] = ()
     """What the operator typed (tales)."""
     faults: Mapping[str, int] = field(default_factory=dict)

@@ -83,6 +83,28 @@ class Cast:
         self.facts = replace(self.facts, refused=plan)
         self._tell_plan("plan_refused", plan, "the strategy's next plan")
 
+    async def buys_unheard(self, amount: Decimal, text: str) -> None:
+        """The strategy trades, and times count from the moment in which the exchange took the order."""
+        mark = self.watch.mark()
+        plan = await self.strategy.trade(amount)
+        self.facts = replace(self.facts, plans={**self.facts.plans, "unheard": plan})
+        orders = await self._orders()
+        at_ns = next((o.accepted_ns for o in orders if o.order_id == plan.order_id), plan.at_ns)
+        self.begin(at_ns, mark, len(orders), "the exchange executed the plan")
+        self.tell("unheard_fill", at_ns, text, plan_id=plan.plan_id, order_id=plan.order_id)
+
+    async def plan_meanwhile(self) -> None:
+        """The strategy tries to trade although its last fill was not booked yet."""
+        plan = await self.strategy.trade(WARM_UP_QTY)
+        self.facts = replace(self.facts, refused=plan)
+        self._tell_plan("plan_refused", plan, "the strategy's next plan")
+
+    async def until_allowed(self) -> None:
+        """Wait until P3.3 says ALLOW."""
+        at_ns = await self.allowed(STEP_S_MAX)
+        self.facts = replace(self.facts, allow_ns=at_ns)
+        self.tell("permit_allow", at_ns, "P3.3 says ALLOW")
+
     async def trade_again(self, side: str = "BOTH") -> None:
         """The strategy opens a little and closes it again."""
         first = WARM_UP_QTY if side != "SHORT" else -WARM_UP_QTY
