@@ -11,7 +11,8 @@ from holdfast.lab.demo.facts import Facts, PlanSeen
 from holdfast.lab.demo.repertoire import PLAYS, TALES
 from holdfast.lab.demo.report import report_of_tale
 from holdfast.lab.demo.scenarios import SCENARIOS
-from tests.unit.lab.tales_seen import ALL, PROMISED, T0, Spoil, spoils_of
+from tests.unit.lab.tales_made import T0, Spoil
+from tests.unit.lab.tales_seen import ALL, PROMISED, spoils_of
 
 if TYPE_CHECKING:
     from holdfast.lab.demo.tales.tale import Tale
