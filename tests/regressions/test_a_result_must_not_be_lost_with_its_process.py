@@ -26,8 +26,7 @@ def test_an_order_must_not_leave_without_an_id_by_which_it_is_asked_about(world:
     desk, symbol = world.main, world.symbol()
     desk.until_open(symbol)
     cut = desk.exchange.arm_order("hang_executed", symbol, delay_ms=300)
-    plan = new_plan(symbol, "BUY", "0.10")
-    assert desk.bus.ask(plan)["executed"] == "true"
+    plan = desk.bus.executed_plan(symbol, "BUY", "0.10")
     assert cut.hits == 1
     name = client_order_id(AccountId(desk.account), PlanId(plan["plan_id"]))
     assert sends(world.exchange, symbol) == [name]

@@ -19,6 +19,9 @@ RESULT_FIELDS = {
     *("result_id", "plan_id", "entry_id", "symbol", "decision", "executed", "status", "error", "filled_qty"),
     *("avg_price", "client_order_id", "order_id", "duplicate", "timestamp"),
 }
+BUSY_MOMENTS = {"stamp_stale", "input_stale", "not_agreed", "journal_busy"}
+"""Refusals before anything was sent, because something could not be read or proven in time."""
+TRIES_MAX = 10
 _numbers = itertools.count(1)
 Fields = dict[str, str]
 
@@ -86,6 +89,19 @@ class Strategy:
         result = self.ask(new_plan(symbol, side, qty, **more))
         assert result["executed"] == "true", result
         return result
+
+    def executed_plan(self, symbol: str, side: str, qty: str) -> Fields:
+        """Plan anew, as a strategy does, while the machine is too busy for fresh inputs; the plan that was executed.
+
+        For tests whose point is what becomes of an order, not how soon there is one.
+        """
+        for _ in range(TRIES_MAX):
+            plan = new_plan(symbol, side, qty)
+            result = self.ask(plan)
+            if result["executed"] == "true":
+                return plan
+            assert result["error"] in BUSY_MOMENTS, result
+        raise AssertionError(f"{symbol}: no plan was executed in {TRIES_MAX} tries")
 
     def refusal(self, symbol: str, side: str = "BUY", qty: str = "0.10", **more: str) -> str:
         """The error of an EXECUTE that must be refused."""
