@@ -99,6 +99,21 @@ def test_a_side_that_never_comes_up_again_is_reported_missed() -> None:
     assert cover.next_round() is None
 
 
+def test_what_only_recovery_brings_up_is_aimed_at_with_the_death_before_it() -> None:
+    """A side that was first seen after a death shares its round with that death, though it was died of before."""
+    cover = _cover()
+    death = Reached(Moment.AFTER, SEND, is_death=True, life=1)
+    cover.learn([_reached(SEND)], Recipe())
+    for moment in Moment:
+        cover.died(Shot(SEND, moment))
+    cover.learn([_reached(SEND), death, _reached(ASK, life=2)], Recipe())
+
+    played = cover.next_round()
+
+    assert played is not None
+    assert set(played.shots) == {Shot(ASK, Moment.BEFORE), Shot(ASK, Moment.AFTER), Shot(SEND, Moment.AFTER)}
+
+
 def test_second_kills_go_round_all_sides_of_recovery() -> None:
     """Each side of recovery is aimed at once before any is aimed at twice."""
     cover = _cover()

@@ -2,7 +2,8 @@
 
 A side (an effect, and before or after it) is known from the round in which it first came up, with that round's
 recipe: the faults that were armed, and how a victim started. It is aimed at under the same recipe again. Sides that
-share a recipe share a round: the victim dies at whichever comes up first, its successor is aimed at the rest.
+share a recipe share a round: the victim dies at whichever comes up first, its successor is aimed at the rest. What was
+first seen in the recovery from a death is aimed at together with that death.
 
 Second kills are crossed, not drawn: whoever starts after a death is aimed, besides, at the effect of recovery that was
 killed least often after a death of that kind. What a recovery does is found as well: it is what successors reach
@@ -115,6 +116,19 @@ def kind_of(name: str) -> str:
     return " ".join(name.split(" ")[:2])
 
 
+def first_seen(trace: Sequence[Reached]) -> dict[str, Shot | None]:
+    """Each effect, with the death in whose recovery it was first seen; None if it was seen in ordinary life."""
+    deaths = {each.life: each.side for each in trace if each.is_death}
+    counts: Counter[int] = Counter()
+    found: dict[str, Shot | None] = {}
+    for each in trace:
+        counts[each.life] += 1
+        if each.name not in found:
+            recovers = counts[each.life] <= RECOVERY_REACHES
+            found[each.name] = deaths.get(each.life - 1) if recovers else None
+    return found
+
+
 def recoveries(trace: Sequence[Reached]) -> set[str]:
     """Names of what successors reached in their recovery."""
     counts: Counter[int] = Counter()
@@ -138,6 +152,8 @@ class Target:
 
     shot: Shot
     recipe: Recipe
+    after: Shot | None = None
+    """The death in whose recovery it was first seen: without one it may never come up."""
 
 
 @dataclass(slots=True)
@@ -147,6 +163,8 @@ class Cover:
     choose: random.Random
     known: dict[Shot, Recipe] = field(default_factory=dict)
     queue: list[Target] = field(default_factory=list)
+    provoked: dict[Shot, Shot] = field(default_factory=dict)
+    """The death in whose recovery a side was first seen, of those that were."""
     killed: set[Shot] = field(default_factory=set)
     missed: dict[Shot, Recipe] = field(default_factory=dict)
     scouting: list[Recipe] = field(default_factory=list)
@@ -167,14 +185,16 @@ class Cover:
 
     def learn(self, trace: Sequence[Reached], recipe: Recipe) -> None:
         """Take in what a round brought up."""
-        for name in sorted({each.name for each in trace}):
+        for name, after in sorted(first_seen(trace).items(), key=lambda each: each[0]):
             for moment in Moment:
                 shot = Shot(name, moment)
-                if shot not in self.known:
-                    wanted = circumstances(name, recipe)
-                    self.known[shot] = wanted
-                    if shot not in self.killed:
-                        self.queue.append(Target(shot, wanted))
+                if shot in self.known:
+                    continue
+                wanted = self.known[shot] = circumstances(name, recipe)
+                if after is not None:
+                    self.provoked[shot] = after
+                if shot not in self.killed:
+                    self.queue.append(Target(shot, wanted, after))
         self.recovery |= {Shot(name, moment) for name in recoveries(trace) for moment in Moment}
 
     def died(self, shot: Shot) -> None:
@@ -223,7 +243,9 @@ class Cover:
         size = TOGETHER_MAX[min(tries, len(TOGETHER_MAX) - 1)]
         taken = self.choose.sample(fitting, min(size, len(fitting)))
         self.queue = [target for target in self.queue if target not in taken]
-        return Round(recipe, tuple(target.shot for target in taken))
+        shots = [target.shot for target in taken]
+        shots += [target.after for target in taken if target.after is not None]
+        return Round(recipe, tuple(dict.fromkeys(shots)))
 
     def crossing_round(self) -> Round | None:
         """First deaths of the kinds that were crossed least, for the sake of what follows them."""
@@ -242,10 +264,10 @@ class Cover:
     def not_hit(self, played: Round, left: Iterable[Shot]) -> None:
         """Queue again what a round aimed at in vain, or give it up."""
         for shot in left:
-            if shot in self.killed:
+            if shot in self.killed or shot not in self.known:
                 continue
             self.tries[shot] += 1
             if self.tries[shot] >= TRIES_MAX:
                 self.missed[shot] = played.recipe
             else:
-                self.queue.append(Target(shot, self.known.get(shot, played.recipe)))
+                self.queue.append(Target(shot, self.known[shot], self.provoked.get(shot)))
