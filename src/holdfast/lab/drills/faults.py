@@ -111,7 +111,11 @@ _CASES = (
     Case("-2013 too early", (Strike("reset_executed"), Strike("stale_orders", 700, lasts=Lasts.THE_ROUND))),
     Case(
         "trades too late",
-        (Strike("timeout_executed"), Strike("stale_trades", 700, lasts=Lasts.THE_ROUND), Strike("stream_drop")),
+        (
+            Strike("timeout_executed"),
+            Strike("stale_trades", LATE_MS, lasts=Lasts.THE_ROUND),
+            Strike("stream_drop", event="ORDER_TRADE_UPDATE", lasts=Lasts.THE_ROUND),
+        ),
     ),
     Case(
         "position too late", (Strike("unknown_error_executed"), Strike("stale_positions", 400, lasts=Lasts.THE_ROUND))
