@@ -53,6 +53,17 @@ class Hold:
         return self.set_seq < seq and (self.released_seq is None or self.released_seq > seq)
 
 
+@dataclass(frozen=True, slots=True)
+class Move:
+    """A repair or a write-down: the ledger takes over trades by their ids."""
+
+    leg: LegKey
+    forced: tuple[int, ...]
+    foreign: tuple[int, ...]
+    undone: tuple[int, ...]
+    """Trades of closes, which undid a drift that these trades explain."""
+
+
 @dataclass(slots=True)
 class Audit:
     """The entries read so far."""
@@ -65,8 +76,8 @@ class Audit:
     """By symbol and trade id: the order that it was booked for, and how much."""
     adopted: list[tuple[LegKey, Decimal, str]] = field(default_factory=list)
     """The ledger was moved by somebody's word: leg, amount, whose."""
-    forced: list[tuple[LegKey, tuple[int, ...]]] = field(default_factory=list)
-    """The ledger was moved by what the venue forced: leg, trade ids."""
+    moved: list[Move] = field(default_factory=list)
+    """The ledger was moved by trades that book nothing."""
     halted_by: list[str] = field(default_factory=list)
     _read_of: dict[EntryKind, int] = field(default_factory=lambda: defaultdict(int))
 
@@ -87,7 +98,7 @@ class Audit:
                         hold.released_seq = journaled.seq
                 case EntryKind.FILL:
                     self._fills(journaled, body)
-                case EntryKind.REPAIR:
+                case EntryKind.REPAIR | EntryKind.WRITTEN_DOWN:
                     self._repair(journaled, body)
                 case EntryKind.ADOPTED:
                     leg = (str(journaled.entry.symbol), str(body["position_side"]))
@@ -125,9 +136,13 @@ class Audit:
     def _repair(self, journaled: JournaledEntry, body: dict[str, Any]) -> None:
         if "trades" in body:
             self._fills(journaled, body)
-            return
-        leg = (str(journaled.entry.symbol), str(body["position_side"]))
-        self.forced.append((leg, tuple(body["evidence"]["forced"])))
+        else:
+            self._moved(journaled, body)
+
+    def _moved(self, journaled: JournaledEntry, body: dict[str, Any]) -> None:
+        leg, evidence = (str(journaled.entry.symbol), str(body["position_side"])), body["evidence"]
+        ids = (tuple(evidence[name]) for name in ("forced", "foreign", "undone"))
+        self.moved.append(Move(leg, *ids))
 
     def _fills(self, journaled: JournaledEntry, body: dict[str, Any]) -> None:
         for trade in body["trades"]:

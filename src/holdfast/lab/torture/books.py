@@ -1,8 +1,8 @@
 """The exchange's books, walked trade by trade: what is held, what of it the system rightly traded, and the difference.
 
     position   the sum of all trades on the leg
-    rightful   the sum of what EXECUTE orders really traded, and of what the journal moved by a person's or the venue's
-               doing (adopted, forced), each such move checked
+    rightful   the sum of what EXECUTE orders really traded, and of what the journal moved by others' doing: a person's
+               word, or trades by their ids, each of which is looked up and counted once
     drift      position minus rightful: what others did, less what closes undid
 
 Safety, judged at each order and each trade, by the exchange's word alone where that is possible:
@@ -12,8 +12,10 @@ Safety, judged at each order and each trade, by the exchange's word alone where 
     S3  no EXECUTE is accepted that was permitted while a hold stood; one that was in flight when a hold was placed
         arrives inside its own window
     S4  a RECONCILE_CLOSE shrinks the position and never flips it
-    S5  a RECONCILE_CLOSE trades no more than the drift was at any moment since its position was read
+    S5  a RECONCILE_CLOSE is sent for, and trades, no more than drift and position were at any moment since its position
+        was read
     S6  a RECONCILE_CLOSE is permitted under its own standing hold only
+    S7  a trade that moves the ledger by others' doing is what the journal says it is, and moves it once
 
 In S5 the past counts from before the fresh read: an exchange's answer may be a moment old, and what a person trades
 while the close is on its way nobody can know. Nothing here uses the product's own decisions.
@@ -52,8 +54,8 @@ class Leg:
 
     position: Decimal = ZERO
     rightful: Decimal = ZERO
-    past: list[tuple[float, Decimal]] = field(default_factory=lambda: [(0.0, ZERO)])
-    """Since when the drift was what it was, world's ms."""
+    past: list[tuple[float, Decimal, Decimal]] = field(default_factory=lambda: [(0.0, ZERO, ZERO)])
+    """Since when, in the world's ms, drift and position were what they were."""
 
     @property
     def drift(self) -> Decimal:
@@ -61,15 +63,15 @@ class Leg:
         return self.position - self.rightful
 
     def note(self, now_ms: float) -> None:
-        """Remember the drift of this moment."""
-        if self.past[-1][1] != self.drift:
-            self.past.append((now_ms, self.drift))
+        """Remember drift and position of this moment."""
+        if self.past[-1][1:] != (self.drift, self.position):
+            self.past.append((now_ms, self.drift, self.position))
 
-    def largest(self, sign: int, since_ms: float) -> Decimal:
-        """The largest drift of a sign at any moment since then."""
+    def closable(self, sign: int, since_ms: float) -> Decimal:
+        """The most that could have been closed of a sign at any moment since then: no more than drift, nor position."""
         found = ZERO
-        for at_ms, drift in reversed(self.past):
-            found = max(found, drift * sign)
+        for at_ms, drift, position in reversed(self.past):
+            found = max(found, min(drift * sign, position * sign))
             if at_ms <= since_ms:
                 break
         return found
@@ -91,6 +93,9 @@ class Books:
     """By client order id."""
     _bounds: dict[str, Decimal] = field(default_factory=dict)
     """How much a close may trade at most, by client order id."""
+    _booked_parts: dict[tuple[str, int], Decimal] = field(default_factory=dict)
+    """How much of a trade of ours moves the ledger by itself, by symbol and trade id."""
+    _taken_over: set[tuple[str, int]] = field(default_factory=set)
     _orders_seen: int = 0
     _fills_seen: int = 0
     _moves_seen: tuple[int, int] = (0, 0)
@@ -114,21 +119,30 @@ class Books:
 
     def take_moves(self) -> None:
         """Take over what the journal moved by others' doing."""
-        adopted, forced = self._moves_seen
+        adopted, moved = self._moves_seen
         now = self.now_ms()
         for leg, amount, who in self.audit.adopted[adopted:]:
             self.legs[leg].rightful += amount
             self.legs[leg].note(now)
             del who
-        for leg, ids in self.audit.forced[forced:]:
-            for trade_id in ids:
-                trade = self.trades.get((leg[0], trade_id))
-                if trade is None or trade.source is not Source.VENUE:
-                    self.accuse(f"the ledger of {leg} was moved by trade {trade_id}, which the venue did not force")
-                else:
-                    self.legs[leg].rightful += trade.qty * trade.side.sign
-            self.legs[leg].note(now)
-        self._moves_seen = (len(self.audit.adopted), len(self.audit.forced))
+        for move in self.audit.moved[moved:]:
+            for source, ids in ((Source.VENUE, move.forced), (Source.MANUAL, move.foreign), (Source.API, move.undone)):
+                for trade_id in ids:
+                    self._take_over(move.leg, trade_id, source)
+            self.legs[move.leg].note(now)
+        self._moves_seen = (len(self.audit.adopted), len(self.audit.moved))
+
+    def _take_over(self, leg: LegKey, trade_id: int, source: Source) -> None:
+        key = (leg[0], trade_id)
+        trade = self.trades.get(key)
+        if trade is None or trade.source is not source or trade.position_side.value != leg[1]:
+            self.accuse(f"S7: the ledger of {leg} was moved by trade {trade_id}, which is not what the journal says")
+            return
+        if key in self._taken_over:
+            self.accuse(f"S7: the ledger of {leg} was moved by trade {trade_id} twice")
+        self._taken_over.add(key)
+        qty = trade.qty - self._booked_parts.get(key, ZERO)
+        self.legs[leg].rightful += qty * trade.side.sign
 
     # --- orders -----------------------------------------------------------------------------------------
 
@@ -162,10 +176,23 @@ class Books:
         hold = self.audit.holds.get(intent.hold_id or "")
         if hold is None or not hold.stands_at(intent.seq) or hold.symbol != order.symbol:
             self.accuse(f"S6: {order.client_id} was permitted without a standing hold of its own")
-        flight_ms = min(max(order.created_ms - intent.timestamp_ms, 0), FLIGHT_MS_MAX)
+        self._bounds[order.client_id] = self._closable(intent, order.side.sign)
+
+    def arrives(self, name: str) -> None:
+        """An order arrives, and the exchange has not looked at it: a close too large must not even be sent."""
+        self.read_on()
+        intents = self.audit.intents.get(name)
+        if not intents or intents[-1].decision != "RECONCILE_CLOSE":
+            return
+        intent = intents[-1]
+        bound = self._closable(intent, 1 if intent.side == "BUY" else -1)
+        if intent.qty > bound:
+            self.accuse(f"S5: close {name} was sent for {intent.qty}, no more than {bound} was there to be closed")
+
+    def _closable(self, intent: Intent, sign: int) -> Decimal:
+        flight_ms = min(max(self.exchange.clock.now_ms() - intent.timestamp_ms, 0), FLIGHT_MS_MAX)
         since = self.now_ms() - flight_ms - READ_AGE_MS - READ_LAG_MS - SLACK_MS
-        leg = self.legs[order.symbol, order.position_side.value]
-        self._bounds[order.client_id] = leg.largest(-order.side.sign, since)
+        return self.legs[intent.leg].closable(-sign, since)
 
     # --- trades -----------------------------------------------------------------------------------------
 
@@ -180,7 +207,8 @@ class Books:
             intent = intents[-1]
             done = self.executed[trade.client_id]
             self.executed[trade.client_id] = total = done + trade.qty
-            leg.rightful += _rightful(intent, done, total) * trade.side.sign
+            part = self._booked_parts[trade.symbol, trade.trade_id] = _rightful(intent, done, total)
+            leg.rightful += part * trade.side.sign
             if intent.decision == "RECONCILE_CLOSE":
                 self._check_fill(trade, before, after, total)
         leg.note(self.now_ms())

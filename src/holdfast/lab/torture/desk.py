@@ -19,7 +19,7 @@ from holdfast.domain.order import OrderState
 from holdfast.domain.sides import PositionSide as LegSide
 from holdfast.domain.sides import TradingState
 from holdfast.lab.torture.machine import KEYS
-from holdfast.lab.torture.schedule import FOREIGN_SYMBOL, LOT
+from holdfast.lab.torture.schedule import FOREIGN_SYMBOL, LOT, Act
 from holdfast.lab.torture.settings import ACCOUNT
 from holdfast.sim.core.orders import Side
 
@@ -30,7 +30,6 @@ if TYPE_CHECKING:
     from holdfast.journal.store import SqlJournal
     from holdfast.lab.torture.exchange import WorldExchange
     from holdfast.lab.torture.machine import Machine
-    from holdfast.lab.torture.schedule import Act
     from holdfast.ports.journal import Tx
     from holdfast.sim.core.legs import PositionSide
     from holdfast.sim.core.requests import Request
@@ -68,6 +67,8 @@ class Desk:
     asked: int = 0
     resolved: dict[str, float] = field(default_factory=dict)
     """Orders that the person on duty spoke of, and when."""
+    forge: Callable[[str], None] = lambda _flaw: None
+    """Lets the intruder put a forged message on the bus."""
     _ambushes: list[tuple[str, Act]] = field(default_factory=list)
     """What a person does at the next close (or order) of the product, in the moment in which it arrives."""
 
@@ -80,7 +81,9 @@ class Desk:
                 self._repeat(f"p{act.args[0]}")
             case "forge close" | "reuse id" | "garbage" | "old plan":
                 self._oddity(act)
-            case "hand before close" | "hand after order":
+            case "forge":
+                self.forge(str(act.args[0]))
+            case "hand before close" | "hand after order" | "before read":
                 self._ambushes.append((act.kind, act))
             case "operator":
                 self._operator(str(act.args[0]), str(act.args[1]))
@@ -174,9 +177,29 @@ class Desk:
         symbol = request.params.get("symbol", "")
         for each in list(self._ambushes):
             kind, act = each
+            if kind == "before read":
+                continue
             if (kind == "hand before close") is is_close:
                 self._ambushes.remove(each)
                 self._hand("hand", replace(act, args=(symbol, *act.args[1:])))
+
+    def before_read(self, symbol: str) -> None:
+        """Called as somebody asks for a symbol's position: if it is for a close, the worst happens first."""
+        waiting = [each for each in self._ambushes if each[0] == "before read"]
+        if not waiting:
+            return
+        closes = at_once(self.journal.query(AccountId(ACCOUNT), lambda reads: reads.planned_closes()))
+        leg = next((close.leg for close in closes if close.leg.symbol == symbol), None)
+        if leg is None:
+            return
+        self._ambushes.remove(waiting[0])
+        word, lots = str(waiting[0][1].args[0]), int(waiting[0][1].args[1])
+        self.machine.hit("the worst before a close's read")
+        if word == "halt":
+            self._operator("halt", symbol)
+        else:
+            held = "SHORT" if leg.position_side is LegSide.SHORT else "LONG"
+            self._hand(word, Act(0, word, (symbol, "BUY", held, lots)))
 
     def _hand(self, kind: str, act: Act) -> None:
         symbol, side, leg, lots = str(act.args[0]), Side(str(act.args[1])), str(act.args[2]), int(act.args[3])

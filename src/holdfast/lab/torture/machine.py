@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from holdfast.lab.torture.settings import WorldSettings
     from holdfast.lab.torture.unit import Unit
     from holdfast.ports.telemetry import Log
+    from holdfast.telemetry.redact import Redactor
 
 RESTART_MS: Final = (50, 600)
 """How soon a supervisor starts again what ended."""
@@ -78,7 +79,7 @@ class Machine:
     clock: VirtualClock
     disk: Disk
     valkey: MemoryValkey
-    log_of: Callable[[Unit], Log] | None = None
+    log_of: Callable[[Unit, Redactor], Log] | None = None
     hits: Counter[str] = field(default_factory=Counter)
     units: list[Unit] = field(default_factory=list)
     without_next_step: dict[str, int] = field(default_factory=dict)
@@ -86,6 +87,10 @@ class Machine:
     bus_cuts: tuple[str, ...] = ()
     """How the next writes to the bus are cut."""
     pager_is_down: bool = False
+    deadly: str = ""
+    """A kind of journal entry: whose process commits the next one dies right after the commit."""
+    newest: Callable[[str], int] = lambda _kind: 0
+    """The number of the newest entry of a kind."""
     pages: list[tuple[float, Alert]] = field(default_factory=list)
     """When which alert reached the person."""
     is_off: bool = False

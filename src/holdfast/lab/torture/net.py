@@ -43,6 +43,7 @@ if TYPE_CHECKING:
     from holdfast.venues.binance import BinanceConfig
 
 ORDER_PATH: Final = "/fapi/v1/order"
+WATCHED: Final = frozenset({("POST", ORDER_PATH), ("GET", "/fapi/v3/positionRisk")})
 KEY_HEADER: Final = "X-MBX-APIKEY"
 HANDSHAKE_WEIGHT: Final = 5
 TRIP_MS: Final = (0.5, 4.0)
@@ -168,8 +169,8 @@ class Net:
     """Counts a fault that really struck."""
     weather: Weather = field(default_factory=Weather)
     sockets: list[WorldSocket] = field(default_factory=list)
-    arrives: Callable[[Request], None] = lambda _request: None
-    """Called as an order arrives, before the exchange looks at it."""
+    arrives: Callable[[str, Request], None] = lambda _owner, _request: None
+    """Called as an order or a question about one symbol's position arrives, before the exchange looks at it."""
     looked: Callable[[], None] = lambda: None
     """Called after whatever may have changed the exchange's books."""
     _venue: Venue | None = None
@@ -211,9 +212,11 @@ class Net:
         if now < self.weather.cut_until:
             self.hit("network cut")
             return
-        self.later(self.trip_ms(), self._arrive, unit, request, answered)
+        self.later(self.trip_ms(), self._arrive, unit, unit.owner, request, answered)
 
-    def _arrive(self, unit: Unit, request: transport.Request, answered: asyncio.Future[transport.Reply]) -> None:
+    def _arrive(
+        self, unit: Unit, owner: str, request: transport.Request, answered: asyncio.Future[transport.Reply]
+    ) -> None:
         parts = urlsplit(request.url)
         arrived = Request(
             channel=Channel.REST,
@@ -224,8 +227,8 @@ class Net:
             params=read_params(parts.query, ""),
             query=parts.query,
         )
-        if request.method == "POST" and parts.path == ORDER_PATH:
-            self.arrives(arrived)
+        if (request.method, parts.path) in WATCHED:
+            self.arrives(owner, arrived)
         flight = self.venue.look(arrived)
         if isinstance(flight, Reply):
             self._answer(unit, flight, answered)

@@ -1,10 +1,11 @@
 """The judge of a history. It reads the exchange's books, the bus, the pager and the journal's public audit.
 
-Safety at every step is `books`' (S1 to S6) and this:
+Safety at every step is `books`' (S1 to S7) and this:
 
-    S7   a result that says executed=false names its error
-    S8   no key, secret or password shows on the bus, on the pager or in the journal
-    S9   no process ends by what nobody foresaw, none halts the account by itself, nothing is raised unheard
+    S8   a result that says executed=false names its error
+    S9   no key, secret or password shows on the bus, on the pager or in the journal
+    S10   no process ends by what nobody foresaw, none halts the account by itself, nothing is raised unheard
+    S11 to S19 are `watch`'s
 
 In the end, when faults have stopped and the product had its time:
 
@@ -35,6 +36,7 @@ from holdfast.lab.torture.desk import at_once
 from holdfast.lab.torture.machine import KEYS
 from holdfast.lab.torture.settings import ACCOUNT, CANARIES
 from holdfast.lab.torture.streams import Stream
+from holdfast.lab.torture.watch import Watch
 from holdfast.sim.core.orders import Source
 
 if TYPE_CHECKING:
@@ -48,6 +50,7 @@ if TYPE_CHECKING:
     from holdfast.lab.torture.machine import Machine
     from holdfast.lab.torture.schedule import Shape
     from holdfast.ports.journal import Reads
+    from holdfast.sim.core.requests import Request
 
 NAME: Final = AccountId(ACCOUNT)
 PAGE_MAX: Final = 1_000
@@ -84,6 +87,9 @@ class Oracle:
     results: dict[str, list[Result]] = field(default_factory=dict)
     audit: Audit = field(default_factory=Audit)
     books: Books = field(init=False)
+    watch: Watch = field(init=False)
+    lines: list[str] = field(default_factory=list)
+    """What the product logged, where it did."""
     _last_result: tuple[int, int] = (0, 0)
     _ends_seen: dict[str, int] = field(default_factory=dict)
 
@@ -92,6 +98,7 @@ class Oracle:
         self.books = Books(
             self.exchange.venue.exchange, self.audit, self._read_on, self.machine.chronicle.now_ms, self.accuse
         )
+        self.watch = Watch(self.books, self.accuse, self.desk.plans)
 
     def accuse(self, what: str) -> None:
         """Note a violation."""
@@ -104,6 +111,14 @@ class Oracle:
     def exchange_changed(self) -> None:
         """Judge what is new at the exchange."""
         self.books.look()
+        self.watch.note_positions(self.exchange.venue.exchange.clock.now_ms())
+
+    def arrives(self, owner: str, request: Request) -> None:
+        """An order of ours, or a question about one symbol's position, arrives at the exchange."""
+        name = request.params.get("newClientOrderId", "")
+        if name.startswith(PREFIX):
+            self.books.arrives(name)
+            self.watch.sent_by(owner, name)
 
     def bus_changed(self) -> None:
         """Read new results."""
@@ -129,14 +144,16 @@ class Oracle:
         self.results.setdefault(fields["plan_id"], []).append(result)
         what = f"executed={fields['executed']} {fields['filled_qty']} {fields['error']} {fields['status']}"
         self.machine.chronicle.say("result", f"{fields['plan_id']}: {what}")
+        self.watch.answered(fields["entry_id"], result.result_id, result.error)
         if not result.executed and not result.error:
-            self.accuse(f"S7: plan {fields['plan_id']} was not executed, and nobody says why")
+            self.accuse(f"S8: plan {fields['plan_id']} was not executed, and nobody says why")
 
     def _read_on(self) -> None:
         while entries := at_once(self.journal.query(NAME, self._next_page)):
             for each in entries:
                 self.machine.chronicle.say("journal", f"{each.seq} {each.entry.kind.value} {each.hash[:12]}")
             self.audit.take(entries)
+            self.watch.read(entries)
 
     def _next_page(self, reads: Reads) -> tuple[JournaledEntry, ...]:
         return reads.entries_after(self.audit.last_seq, PAGE_MAX)
@@ -153,7 +170,7 @@ class Oracle:
         for unit in self.machine.units:
             for end in unit.ends[self._ends_seen.get(unit.name, 0) :]:
                 if end.removeprefix("ended: ").partition(":")[0] not in FORESEEN:
-                    self.accuse(f"S9: {unit.name} {end}")
+                    self.accuse(f"S10: {unit.name} {end}")
             self._ends_seen[unit.name] = len(unit.ends)
         return len(self.violations) > before
 
@@ -235,7 +252,7 @@ class Oracle:
                 yield f"L5: {leg}: rightly traded was {rightful}, the ledger is {ledgers.get(leg, ZERO)}"
         for halted in self.audit.halted_by:
             if halted.startswith("holdfast"):
-                yield f"S9: the account was halted by the system itself: {halted}"
+                yield f"S10: the account was halted by the system itself: {halted}"
 
     def _bookings(self) -> Iterator[str]:
         ours = {
@@ -257,20 +274,22 @@ class Oracle:
             if not results:
                 continue
             last = results[-1]
+            if filled > ZERO and any(not each.executed for each in results):
+                yield f"L3: plan {plan_id}: {results}, the exchange executed {filled}"
             if last.executed != (filled > ZERO) or last.filled != filled:
                 yield f"L3: plan {plan_id}: {last}, the exchange executed {filled}"
             if len({each.result_id for each in results}) == 1 and len(set(results)) > 1:
                 yield f"L3: plan {plan_id} has different outcomes under one id: {results}"
 
     def _secrets(self) -> Iterator[str]:
-        texts = [str(alert) for _, alert in self.machine.pages]
+        texts = [*self.lines, *(str(alert) for _, alert in self.machine.pages)]
         texts.extend(repr(value) for value in self.machine.valkey.keys.values.values())
         entries = at_once(self.journal.query(NAME, lambda reads: reads.entries_after(0, 100 * PAGE_MAX)))
         texts.extend(str(each.entry) for each in entries)
         for text in texts:
             for secret in CANARIES:
                 if secret in text:
-                    yield f"S8: {secret} shows in {text[:200]}"
+                    yield f"S9: {secret} shows in {text[:200]}"
 
 
 def _under_way(reads: Reads) -> Iterator[str]:

@@ -9,15 +9,14 @@ from holdfast.lab.torture.jobs import keeping
 from holdfast.lab.torture.litter import kept_aside
 from holdfast.lab.torture.planting import plant
 from holdfast.lab.torture.schedule import draw
-from holdfast.lab.torture.settings import CANARIES
 from holdfast.lab.torture.world import play_history
 from holdfast.ports.telemetry import LogFormat, LogLevel
 from holdfast.telemetry.log import open_log
-from holdfast.telemetry.redact import Redactor
 
 if TYPE_CHECKING:
     from holdfast.lab.torture.unit import Unit
     from holdfast.ports.telemetry import Log
+    from holdfast.telemetry.redact import Redactor
 
 
 class _Told(io.StringIO):
@@ -45,10 +44,7 @@ def replay_text(seed: int, acts: str, plant_name: str) -> tuple[str, bool]:
         plant(plant_name)
     told: list[tuple[int, str]] = []
 
-    def log_of(unit: Unit) -> Log:
-        redactor = Redactor()
-        for secret in CANARIES:
-            redactor.add(secret)
+    def log_of(unit: Unit, redactor: Redactor) -> Log:
         return open_log(
             clock=unit.machine.clock,
             line_format=LogFormat.CONSOLE,

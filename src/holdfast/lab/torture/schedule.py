@@ -64,6 +64,8 @@ class Shape:
     fills_per_match: int
     oversize: str
     event_order: str
+    is_logged: bool = False
+    """The product writes its log, and the oracle reads it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,7 +90,15 @@ def draw(seed: int) -> Schedule:
     """The schedule of a seed."""
     rng = Random(f"holdfast torture {seed}")  # noqa: S311 - chance that can be replayed, not a secret
     shape = _shape(rng)
-    return Schedule(seed, shape, _deeds(rng, shape), _faults(rng, shape))
+    deeds, faults = _deeds(rng, shape), _faults(rng, shape)
+    more = Random(f"holdfast torture, the worst moments of {seed}")  # noqa: S311 - as above
+    shape = replace(shape, is_logged=more.random() < LOGGED_SHARE)
+    deeds = _in_order((*deeds, *_worst_deeds(more)))
+    return Schedule(seed, shape, deeds, _in_order((*faults, *_worst_faults(more))))
+
+
+def _in_order(acts: tuple[Act, ...]) -> tuple[Act, ...]:
+    return tuple(sorted(acts, key=lambda act: act.at_ms))
 
 
 def _shape(rng: Random) -> Shape:
@@ -150,6 +160,36 @@ def _hand(rng: Random) -> Act:
 def _operator(rng: Random) -> Act:
     word = rng.choice(("release", "adopt", "close", "approve", "hold", "halt", "resume", "bus hold", "bus unhold"))
     return Act(_moment(rng), "operator", (word, rng.choice(SYMBOLS)))
+
+
+FORGED: Final = ("type", "reduceOnly", "side", "step", "quantity", "hold", "life", "name")
+BEFORE_READ: Final = ("hand flatten", "hand halve", "hand flip", "halt")
+LOGGED_SHARE: Final = 0.05
+FORGED_SHARE: Final = 0.25
+BEFORE_READ_SHARE: Final = 0.25
+DEADLY_SHARE: Final = 0.2
+RESTRICTED_SHARE: Final = 0.04
+DEADLY: Final = ("CLOSE_PLANNED", "CLOSE_CLAIMED", "INTENT", "HOLD_SET", "FILL", "ORDER_OUTCOME", "CLOSE_DONE")
+
+
+def _worst_deeds(rng: Random) -> tuple[Act, ...]:
+    """Forged messages; what people do in the very moment in which a close's position is read."""
+    acts: list[Act] = []
+    if rng.random() < FORGED_SHARE:
+        acts += [Act(_moment(rng), "forge", (rng.choice(FORGED),)) for _ in range(rng.randint(1, 3))]
+    if rng.random() < BEFORE_READ_SHARE:
+        acts += [Act(_moment(rng), "before read", (rng.choice(BEFORE_READ), rng.randint(1, 3))) for _ in range(2)]
+    return tuple(acts)
+
+
+def _worst_faults(rng: Random) -> tuple[Act, ...]:
+    """A crash right after a commit of one kind; an account that may not trade for longer than closes are tried."""
+    acts: list[Act] = []
+    if rng.random() < DEADLY_SHARE:
+        acts += [Act(_moment(rng), "kill after", (rng.choice(DEADLY),)) for _ in range(rng.choice((1, 1, 2)))]
+    if rng.random() < RESTRICTED_SHARE:
+        acts.append(Act(_moment(rng) // 3, "restricted", ("no_trading", 9_000)))
+    return tuple(acts)
 
 
 # --- faults ---------------------------------------------------------------------------------------------------

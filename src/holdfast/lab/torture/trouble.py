@@ -43,6 +43,8 @@ class Trouble:
     machine: Machine
     exchange: WorldExchange
     venue_clock: VirtualClock
+    clock_was_set: Callable[[], None] = lambda: None
+    """Called when the exchange's clock is about to be set."""
     is_calm: bool = False
     _armed: dict[int, str] = field(default_factory=dict)
     """The simulator's faults by id, for counting."""
@@ -64,6 +66,7 @@ class Trouble:
         machine.net.weather.refused_until = machine.net.weather.cut_until = machine.net.weather.mute_until = 0.0
         machine.net.weather.torn_answers = 0
         machine.bus_cuts = ()
+        machine.deadly = ""
         machine.pager_is_down = False
         self._disk_again()
         self._bus_again()
@@ -113,6 +116,9 @@ class Trouble:
         if unit.life is not None:
             self.machine.hit("kill")
             unit.kill("killed from outside")
+
+    def _do_kill_after(self, kind: str) -> None:
+        self.machine.deadly = kind
 
     def _do_stop(self, index: int) -> None:
         unit = self.machine.units[index]
@@ -244,6 +250,7 @@ class Trouble:
 
     def _do_venue_clock(self, ms: int) -> None:
         self.machine.hit("venue clock moves")
+        self.clock_was_set()
         self.venue_clock.jump(ms)
 
     def _do_disk_full(self, ms: int) -> None:

@@ -50,8 +50,14 @@ class MortalRunner:
         await unit.reach("before a commit")
         low, high = COMMIT_MS
         await pass_ms(low + (high - low) * unit.machine.rng.random())
+        machine, armed = unit.machine, unit.machine.deadly
+        before = machine.newest(armed) if armed else 0
         value = await self._inner.write(job)
-        unit.machine.committed()
+        machine.committed()
+        if armed and machine.deadly == armed and machine.newest(armed) > before:
+            machine.deadly = ""
+            machine.hit(f"crash right after {armed}")
+            unit.fuse = 1
         await unit.reach("after a commit")
         return value
 
@@ -115,6 +121,11 @@ class Unit:
     ends: list[str] = field(default_factory=list)
     """How its lives ended by themselves."""
     _task: asyncio.Task[None] | None = None
+
+    @property
+    def owner(self) -> str:
+        """The name that the leases and consumers of this life carry."""
+        return f"{self.name}-{self.lives}"
 
     @property
     def machine_address(self) -> str:
@@ -189,12 +200,12 @@ class Unit:
             return WorldAlerts(self)
 
         def log(settings: Settings, redactor: Redactor) -> Log:
-            del settings, redactor
-            return machine.log_of(self) if machine.log_of is not None else QUIET
+            del settings
+            return machine.log_of(self, redactor) if machine.log_of is not None else QUIET
 
         return Doors(
             clock=machine.clock,
-            owner=f"{self.name}-{self.lives}",
+            owner=self.owner,
             log=log,
             bus=lambda _url, owner, prefix: machine.open_bus(self, owner, prefix),
             line=lambda config: WorldLine(machine.net, self, config),

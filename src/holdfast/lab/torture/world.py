@@ -16,21 +16,25 @@ from random import Random
 from typing import TYPE_CHECKING, Any, Final
 
 from holdfast.compose import BOTH, ServiceName
+from holdfast.domain.entry import EntryKind
+from holdfast.domain.names import AccountId
 from holdfast.journal import InlineRunner
 from holdfast.journal.store import SqlJournal
 from holdfast.lab.torture.bus import MemoryValkey
 from holdfast.lab.torture.chronicle import Chronicle
 from holdfast.lab.torture.clock import VirtualClock
-from holdfast.lab.torture.desk import Desk
+from holdfast.lab.torture.desk import Desk, at_once
 from holdfast.lab.torture.disk import Disk
 from holdfast.lab.torture.exchange import open_exchange
 from holdfast.lab.torture.fence import fenced
+from holdfast.lab.torture.intruder import Intruder
+from holdfast.lab.torture.logs import Logs
 from holdfast.lab.torture.loop import Deadlock, Livelock, VirtualLoop, pass_ms, play, running_loop
 from holdfast.lab.torture.machine import Machine
 from holdfast.lab.torture.net import Net
 from holdfast.lab.torture.oracle import Oracle
 from holdfast.lab.torture.schedule import ACTIVE_MS, BEGIN_MS
-from holdfast.lab.torture.settings import world_settings
+from holdfast.lab.torture.settings import ACCOUNT, world_settings
 from holdfast.lab.torture.trouble import Trouble
 from holdfast.lab.torture.unit import Unit
 
@@ -40,6 +44,8 @@ if TYPE_CHECKING:
     from holdfast.lab.torture.schedule import Schedule, Shape
     from holdfast.lab.torture.settings import WorldSettings
     from holdfast.ports.telemetry import Log
+    from holdfast.sim.core.requests import Request
+    from holdfast.telemetry.redact import Redactor
 
 START_MS: Final = 1_790_000_000_000
 TICK_MS: Final = 1_000
@@ -68,7 +74,7 @@ class World:
     """The parts of one history, joined."""
 
     schedule: Schedule
-    log_of: Callable[[Unit], Log] | None = None
+    log_of: Callable[[Unit, Redactor], Log] | None = None
     chronicle: Chronicle = field(init=False)
     machine: Machine = field(init=False)
     desk: Desk = field(init=False)
@@ -86,7 +92,7 @@ class World:
         hits: Counter[str] = Counter()
         net = Net(Random(f"net {schedule.seed}"), self.chronicle, lambda name: hits.update((name,)))  # noqa: S311 - replayed
         clock, venue_clock = VirtualClock(START_MS), VirtualClock(START_MS)
-        disk = Disk()
+        disk, logs = Disk(), Logs()
         exchange = open_exchange(schedule.seed, shape, venue_clock, net)
         self.machine = Machine(
             rng=Random(f"machine {schedule.seed}"),  # noqa: S311 - replayed
@@ -96,7 +102,7 @@ class World:
             clock=clock,
             disk=disk,
             valkey=MemoryValkey(clock.now_ms),
-            log_of=self.log_of,
+            log_of=self.log_of or (logs.of if shape.is_logged else None),
             hits=hits,
         )
         journal = SqlJournal(InlineRunner(disk.database(clock)))
@@ -104,7 +110,11 @@ class World:
         self.trouble = Trouble(self.machine, exchange, venue_clock)
         self.oracle = Oracle(self.machine, exchange, journal, self.desk, shape)
         net.looked = self.oracle.exchange_changed
-        net.arrives = self.desk.ambush
+        self.oracle.lines = logs.lines
+        self.trouble.clock_was_set = self.oracle.watch.clock_was_set
+        self.desk.forge = Intruder(self.machine, self.oracle.watch).forge
+        self.machine.newest = lambda kind: _newest(journal, EntryKind(kind))
+        net.arrives = self._arrives
         self.machine.bus_written = self.oracle.bus_changed
         self._loop.set_exception_handler(self._unheard)
         self.machine.units.extend(
@@ -139,6 +149,13 @@ class World:
             errors=tuple(self.errors),
         )
 
+    def _arrives(self, owner: str, request: Request) -> None:
+        if request.method == "POST":
+            self.oracle.arrives(owner, request)
+            self.desk.ambush(request)
+        elif "symbol" in request.params:
+            self.desk.before_read(request.params["symbol"])
+
     def _is_over(self) -> bool:
         self.desk.on_duty()
         return self.oracle.is_at_rest()
@@ -148,7 +165,7 @@ class World:
         error = context.get("exception")
         if error is not None:
             self.errors.append(error)
-        self.oracle.accuse(f"S9: unheard: {context.get('message')}: {error!r}")
+        self.oracle.accuse(f"S10: unheard: {context.get('message')}: {error!r}")
 
     async def _until(self, holds: Callable[[], bool], wait_ms: int) -> None:
         end_s = self._loop.time() + wait_ms / 1_000
@@ -160,11 +177,16 @@ class World:
         self.machine.net.later(TICK_MS, self._tick)
 
 
+def _newest(journal: SqlJournal, kind: EntryKind) -> int:
+    entry = at_once(journal.query(AccountId(ACCOUNT), lambda reads: reads.newest_entry(kind)))
+    return 0 if entry is None else entry.seq
+
+
 def _settings(shape: Shape) -> WorldSettings:
     return world_settings(is_hedge=shape.is_hedge, foreign=shape.foreign, unledgered=shape.unledgered)
 
 
-def play_history(schedule: Schedule, log_of: Callable[[Unit], Log] | None = None) -> Ended:
+def play_history(schedule: Schedule, log_of: Callable[[Unit, Redactor], Log] | None = None) -> Ended:
     """Play one schedule on a loop of its own. A world that stands still or runs in circles is a violation."""
     worlds: list[World] = []
 

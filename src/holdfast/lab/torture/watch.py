@@ -1,0 +1,189 @@
+"""More rules of the oracle, judged as the journal's public audit is written: what each intent needed, what was told.
+
+    S11  nothing but a person's own close is permitted while trading is halted
+    S12  an EXECUTE needs the reconciler's stamp, no older than STAMP_AGE_MS_MAX and not from the future
+    S13  an EXECUTE needs every other order of ours on its symbol to have a known fate
+    S14  an EXECUTE needs a plan no older than PLAN_AGE_MS_MAX
+    S15  an EXECUTE needs agreement with the ledger at this very version
+    S16  a RECONCILE_CLOSE needs to have been planned, to be alive, and fewer than ATTEMPTS_MAX closes without progress
+    S17  what the exchange is said to have shown, it did hold at about that time
+    S18  a process whose lease another has taken sends no order
+    S19  a forged message is answered with the name of its flaw
+
+Numbers are those that the product promises its users (its limits' documented defaults), not read from its code.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from dataclasses import dataclass, field
+from decimal import Decimal
+from typing import TYPE_CHECKING, Any, Final
+
+from holdfast.domain.entry import EntryKind
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Mapping
+
+    from holdfast.domain.entry import JournaledEntry
+    from holdfast.lab.torture.audit import LegKey
+    from holdfast.lab.torture.books import Books
+
+STAMP_AGE_MS_MAX: Final = 1_000
+PLAN_AGE_MS_MAX: Final = 10_000
+ATTEMPTS_MAX: Final = 3
+VIEW_SLACK_MS: Final = 600
+"""How far the product's measure of the exchange's clock may be off, with a slow answer."""
+READ_LAG_MS: Final = 1_000
+"""What is read over REST counts as so much older than its question: it may be."""
+LEASE_SLACK_MS: Final = 1_000
+"""A request that left before the lease was handed over may still be under way."""
+OPEN_STATES: Final = frozenset({"claimed", "sending", "unknown"})
+CLOSES: Final = frozenset({"RECONCILE_CLOSE", "OPERATOR_CLOSE"})
+
+
+@dataclass(slots=True)
+class Hold:
+    """Closes under one hold."""
+
+    failures: int = 0
+
+
+@dataclass(slots=True)
+class Watch:
+    """See the module."""
+
+    books: Books
+    accuse: Callable[[str], None]
+    plans: Mapping[str, Mapping[str, str]]
+    """What strategies sent, by plan id."""
+    clocks_are_true: bool = True
+    """False once the exchange's clock was set: then S17 says nothing."""
+    forged: dict[str, str] = field(default_factory=dict)
+    """Entry ids of forged messages, and the error that each must get."""
+    _is_halted: bool = False
+    _orders: dict[str, tuple[str, str]] = field(default_factory=dict)
+    """Symbol and state by plan id."""
+    _agreed: dict[str, set[int]] = field(default_factory=lambda: defaultdict(set))
+    """Ledger versions that the reconciler agreed with, of any leg of a symbol: the audit does not always say which."""
+    _planned: dict[str, int] = field(default_factory=dict)
+    """When a planned close ends, by plan id."""
+    _failures: dict[str, int] = field(default_factory=lambda: defaultdict(int))
+    """Closes without progress in a row, by hold."""
+    _positions: dict[LegKey, list[tuple[int, Decimal]]] = field(default_factory=dict)
+    """Since when, in the exchange's ms, a position was what it was."""
+    _lease: tuple[str, float] = ("", 0.0)
+    """Who holds apply's lease, and since when in the world's ms."""
+
+    # --- the audit --------------------------------------------------------------------------------------
+
+    def read(self, entries: Iterable[JournaledEntry]) -> None:
+        """Read on."""
+        for journaled in entries:
+            body: dict[str, Any] = dict(journaled.entry.body)
+            match journaled.entry.kind:
+                case EntryKind.INTENT:
+                    self._intent(journaled, body)
+                case EntryKind.ORDER_OUTCOME:
+                    self._orders[str(journaled.entry.plan_id)] = (str(journaled.entry.symbol), str(body["state"]))
+                case EntryKind.PLAN_REFUSED | EntryKind.CLOSE_REFUSED:
+                    self._orders.pop(str(journaled.entry.plan_id), None)
+                case EntryKind.HALTED | EntryKind.RESUMED:
+                    self._is_halted = journaled.entry.kind is EntryKind.HALTED
+                case EntryKind.LEASE if body["service"] == "apply":
+                    self._lease = (str(body["owner"]), self.books.now_ms())
+                case EntryKind.CLOSE_PLANNED:
+                    self._planned[str(journaled.entry.plan_id)] = int(body["expires_ms"])
+                case EntryKind.CLOSE_FAILED:
+                    self._failures[str(journaled.entry.hold_id)] += 1
+                case EntryKind.CLOSE_DONE | EntryKind.APPROVED:
+                    self._failures.pop(str(journaled.entry.hold_id), None)
+            self._agreement(journaled, body)
+            self._view(journaled, body)
+
+    def _agreement(self, journaled: JournaledEntry, body: dict[str, Any]) -> None:
+        if journaled.entry.kind in {EntryKind.AGREED, EntryKind.HOLD_RELEASED} and "ledger_version" in body:
+            self._agreed[str(journaled.entry.symbol)].add(int(body["ledger_version"]))
+
+    def _intent(self, journaled: JournaledEntry, body: dict[str, Any]) -> None:
+        name, decision, symbol = body["client_order_id"], body["decision"], str(journaled.entry.symbol)
+        if self._is_halted and decision != "OPERATOR_CLOSE":
+            self.accuse(f"S11: {name} ({decision}) was permitted while trading was halted")
+        if decision == "EXECUTE":
+            self._execute(journaled, body, name, symbol)
+        elif decision == "RECONCILE_CLOSE":
+            self._close(journaled, name)
+        self._orders[str(journaled.entry.plan_id)] = (symbol, "sending")
+
+    def _execute(self, journaled: JournaledEntry, body: dict[str, Any], name: str, symbol: str) -> None:
+        stamp, plan_id = body["stamp_ms"], str(journaled.entry.plan_id)
+        if stamp is None or not 0 <= journaled.at_ms - int(stamp) <= STAMP_AGE_MS_MAX:
+            self.accuse(f"S12: {name} was permitted at {journaled.at_ms}, the stamp was {stamp}")
+        for other, (where, state) in self._orders.items():
+            if where == symbol and other != plan_id and state in OPEN_STATES:
+                self.accuse(f"S13: {name} was permitted while the order of {other} was {state}")
+        plan = self.plans.get(plan_id)
+        if plan is not None and journaled.at_ms - int(plan["timestamp"]) > PLAN_AGE_MS_MAX:
+            self.accuse(f"S14: {name} was permitted {journaled.at_ms - int(plan['timestamp'])} ms after its plan")
+        if int(body["ledger_version"]) not in self._agreed[symbol]:
+            self.accuse(
+                f"S15: {name} was permitted at ledger version {body['ledger_version']}, which nobody agreed with"
+            )
+
+    def _close(self, journaled: JournaledEntry, name: str) -> None:
+        expires_ms = self._planned.get(str(journaled.entry.plan_id))
+        if expires_ms is None:
+            self.accuse(f"S16: close {name} was permitted, and nobody had planned it")
+        elif journaled.at_ms > expires_ms:
+            self.accuse(f"S16: close {name} was permitted {journaled.at_ms - expires_ms} ms after its life")
+        failures = self._failures[str(journaled.entry.hold_id)]
+        if failures >= ATTEMPTS_MAX:
+            self.accuse(f"S16: close {name} was permitted after {failures} closes without progress")
+
+    # --- what the exchange showed -----------------------------------------------------------------------
+
+    def note_positions(self, venue_ms: int) -> None:
+        """Remember what is held now."""
+        for leg, books in self.books.legs.items():
+            past = self._positions.setdefault(leg, [(0, Decimal(0))])
+            if past[-1][1] != books.position:
+                past.append((venue_ms, books.position))
+
+    def _view(self, journaled: JournaledEntry, body: dict[str, Any]) -> None:
+        view, amount = body.get("view"), body.get("exchange_amt")
+        if not self.clocks_are_true or not isinstance(view, dict) or amount is None:
+            return
+        leg = (str(journaled.entry.symbol), str(body["position_side"]))
+        as_of_ms = int(view["as_of_ms"])
+        if not self._was_held(leg, Decimal(str(amount)), as_of_ms):
+            what = f"{journaled.entry.kind.value} {journaled.seq} says that {leg} was {amount} at {as_of_ms}"
+            self.accuse(f"S17: {what}, it was not: {self._positions.get(leg, [])[-4:]}")
+
+    def _was_held(self, leg: LegKey, amount: Decimal, as_of_ms: int) -> bool:
+        past = self._positions.get(leg, [(0, Decimal(0))])
+        until = as_of_ms + READ_LAG_MS + VIEW_SLACK_MS
+        for since, held in reversed(past):
+            if since <= until:
+                if held == amount:
+                    return True
+                if since < as_of_ms - VIEW_SLACK_MS:
+                    return False
+        return False
+
+    def clock_was_set(self) -> None:
+        """The exchange's clock is set: its times say nothing any more."""
+        self.clocks_are_true = False
+
+    # --- orders and messages ----------------------------------------------------------------------------
+
+    def sent_by(self, owner: str, name: str) -> None:
+        """An order of ours arrives from a process."""
+        holder, since_ms = self._lease
+        if owner != holder and self.books.now_ms() - since_ms > LEASE_SLACK_MS:
+            self.accuse(f"S18: {name} comes from {owner}, the lease is {holder}'s")
+
+    def answered(self, entry_id: str, result_id: str, error: str) -> None:
+        """A result names the entry that it answers."""
+        expected = self.forged.get(entry_id)
+        if expected is not None and result_id.startswith("forged-") and error != expected:
+            self.accuse(f"S19: the forged message {entry_id} was answered with {error!r}, not {expected!r}")
