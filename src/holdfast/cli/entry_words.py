@@ -73,7 +73,7 @@ class Said:
 
 
 def words_after(entry: Entry, told_before: Entry | None) -> str:
-    """Say the entry, without repeating what the entry before it saw and how that was judged."""
+    """Say the entry, without repeating what was seen last, by whichever entry before it, and how that was judged."""
     text = words(entry)
     if told_before is None:
         return text
@@ -245,7 +245,9 @@ def _fill(said: Said, _entry: Entry) -> str:
 
 def _repair(said: Said, entry: Entry) -> str:
     booked = f" {_fill(said, entry)}" if said.count("trades") else ""
-    return f"{_saw(said)}{_row(said)}The ledger was repaired by trade ids.{booked}"
+    forced = said.inner("evidence").ids("forced")
+    by = f" It moved by what the venue forced: trade {forced}." if forced and not booked else ""
+    return f"{_saw(said)}{_row(said)}The ledger was repaired by trade ids.{booked}{by}"
 
 
 def _written_down(said: Said, _entry: Entry) -> str:

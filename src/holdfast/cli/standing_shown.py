@@ -105,7 +105,9 @@ def _next_step(holds: tuple[Hold, ...], now_ms: int) -> str:
         return "-"
     step = holds[0].next_step
     text = f"{step.kind.value}: {step.text} ({due_text(step.due_ms, now_ms)})"
-    return f"{text}; type: {commands_for(holds[0])[0]}" if step.kind is StepKind.OPERATOR else text
+    command = commands_for(holds[0])[0]
+    is_named = command.removesuffix(" --reason ...") in step.text
+    return f"{text}; type: {command}" if step.kind is StepKind.OPERATOR and not is_named else text
 
 
 def due_text(due_ms: int, now_ms: int) -> str:

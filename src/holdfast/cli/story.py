@@ -13,14 +13,14 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-from holdfast.cli.entry_words import Said, words_after
+from holdfast.cli.entry_words import Said, seen, words_after
 from holdfast.domain.entry import EntryKind
 from holdfast.domain.hold import HoldReason
 from holdfast.domain.names import ClientOrderId, HoldId, PlanId, Symbol, is_symbol
 from holdfast.domain.sides import Leg, PositionSide
 
 if TYPE_CHECKING:
-    from holdfast.domain.entry import JournaledEntry
+    from holdfast.domain.entry import Entry, JournaledEntry
     from holdfast.domain.hold import Hold
     from holdfast.domain.ledger import LedgerState
     from holdfast.domain.names import AccountId
@@ -138,12 +138,13 @@ def _of_plan(reads: Reads, plan_id: PlanId) -> Story | None:
 
 def _told(story: Story, entries: list[JournaledEntry]) -> Story:
     first_ms = _first_sign(entries[0]) if entries else story.first_sign_ms
-    before = [None, *(each.entry for each in entries)]
-    lines = tuple(
-        Line(each, each.at_ms - first_ms, words_after(each.entry, told))
-        for each, told in zip(entries, before, strict=False)
-    )
-    return replace(story, first_sign_ms=first_ms, lines=lines)
+    lines: list[Line] = []
+    saw: Entry | None = None
+    for each in entries:
+        lines.append(Line(each, each.at_ms - first_ms, words_after(each.entry, saw)))
+        if seen(Said(each.entry.body)):
+            saw = each.entry
+    return replace(story, first_sign_ms=first_ms, lines=tuple(lines))
 
 
 def _first_sign(first: JournaledEntry) -> int:

@@ -36,7 +36,7 @@ from typing import TYPE_CHECKING
 from holdfast.decide.close import closable, closable_by_both, slice_of
 from holdfast.decide.move import Move, MoveKind, look, operator, step_of
 from holdfast.decide.reconcile import Status
-from holdfast.domain.amounts import ZERO
+from holdfast.domain.amounts import ZERO, format_amount
 from holdfast.domain.close import CloseState
 from holdfast.domain.hold import NextStep, StepKind
 from holdfast.domain.limits import ForeignPolicy, ReconcileClose, UnledgeredPolicy
@@ -161,7 +161,7 @@ def _may_close(facts: EpisodeFacts, verdict: Verdict, hold: Hold | None) -> Move
         limit = f"the close is above close_notional_max ({limits.close_notional_max})"
         return operator(facts, f"{limit}; `holdfast approve {hold.hold_id}` lets it be closed")
     due = leg.now_ms + limits.close_ttl_ms
-    return Move(MoveKind.CLOSE, NextStep(StepKind.CLOSE, due, f"close of {qty} is planned"))
+    return Move(MoveKind.CLOSE, NextStep(StepKind.CLOSE, due, f"close of {format_amount(qty)} is planned"))
 
 
 def _second_look(facts: EpisodeFacts) -> PositionView | None:

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING
 
 from holdfast.decide.guardrails import CloseFacts, judge_message, permit_close, plan_of
 from holdfast.decide.outcome import refused
+from holdfast.domain.amounts import format_amount
 from holdfast.domain.close import Close, CloseState
 from holdfast.domain.entry import Entry, EntryKind, JournaledEntry
 from holdfast.domain.errors import VenueUnavailable
@@ -279,10 +280,10 @@ def _saw(facts: CloseFacts) -> dict[str, str | int | None]:
     """The facts behind a claim or refusal, as the journal keeps them."""
     position = facts.position
     return {
-        "qty": str(facts.plan.qty),
-        "position_amt": str(position.amt) if position is not None else None,
+        "qty": format_amount(facts.plan.qty),
+        "position_amt": format_amount(position.amt) if position is not None else None,
         "position_as_of_ms": position.as_of_ms if position is not None else None,
-        "ledger_amt": str(facts.ledger.amt),
+        "ledger_amt": format_amount(facts.ledger.amt),
         "hold_state": None if facts.hold is None else ("open" if facts.hold.is_open else "released"),
         "trading": facts.trading.value,
     }
