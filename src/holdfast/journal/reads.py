@@ -193,6 +193,10 @@ class SqlReads:
         rows = self._session.all(sql.ENTRIES_AFTER, (self._account, seq, limit))
         return tuple(entry_of(row) for row in rows)
 
+    def symbols_after(self, seq: int) -> tuple[Symbol, ...]:
+        """The symbols that entries from `seq + 1` on name."""
+        return tuple(row[0] for row in self._session.all(sql.ENTRY_SYMBOLS_AFTER, (self._account, seq)))
+
     def entries_of_hold(self, hold_id: HoldId) -> tuple[JournaledEntry, ...]:
         """All entries that name the hold, in order."""
         return tuple(entry_of(row) for row in self._session.all(sql.ENTRIES_OF_HOLD, (self._account, hold_id)))

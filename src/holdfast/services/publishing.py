@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING
 from holdfast.domain.entry import EntryKind, JournaledEntry
 from holdfast.domain.errors import BusUnavailable, JournalBusy
 from holdfast.domain.names import PlanId
-from holdfast.services.copies import Copies, permit_copy, refusal_copy
+from holdfast.services.copies import COPIES_MS, Copies, permit_copy, refusal_copy
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -33,8 +33,6 @@ if TYPE_CHECKING:
 
 BATCH_MAX = 256
 QUEUE_MAX = 4_096
-COPIES_MS = 250
-"""How long changes of copies are gathered; a change of a hold is not gathered."""
 URGENT_MS = 3
 """How long the copies of an urgent change wait all the same: the event, the look and the close go first."""
 CHECK_MS = 500
@@ -266,6 +264,8 @@ class Publisher:
                 await self._check_bus()
                 await self._bus.publish_copies(await self._copies.changed(symbols))
                 failures = 0
+                if self._copies.has_more:
+                    urgent.set()
             except (BusUnavailable, JournalBusy) as error:
                 failures += 1
                 self._copies.forget()

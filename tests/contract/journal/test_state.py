@@ -12,7 +12,7 @@ from holdfast.domain.ledger import LedgerState, MoveCause
 from holdfast.domain.names import ClientOrderId, HoldId, PlanId, TradeId, VenueOrderId
 from holdfast.domain.operator import RequestState
 from holdfast.domain.order import OrderState
-from holdfast.domain.sides import Leg, PositionMode, Side, TradingState
+from holdfast.domain.sides import PositionMode, Side, TradingState
 from holdfast.domain.trade import Undone
 from holdfast.ports.journal import AccountState, PlanRecord
 from tests.contract.journal.samples import (
@@ -111,30 +111,6 @@ def test_legs_are_listed_in_sort_order(place: Place) -> None:
             await put(journal, lambda tx, leg=leg: tx.move_ledger(leg, D(1), MoveCause.FILL, ""))  # type: ignore[misc]  # lambda default
         legs = [state.leg for state in await get(journal, lambda reads: reads.legs())]
         assert legs == sorted((LEG, LONG, SHORT, ETH_LEG), key=lambda leg: leg.sort_key())
-
-    place.run(body)
-
-
-def test_a_leg_is_restless_while_it_is_not_agreed_held_or_has_an_order(place: Place) -> None:
-    """A leg that moved since its agreement, one with a hold and one with an unsettled order are named; no other."""
-
-    async def body(journal: SqlJournal) -> None:
-        async def restless() -> set[Leg]:
-            return set(await get(journal, lambda reads: reads.restless_legs()))
-
-        assert await restless() == set()
-        for leg in (LEG, LONG, SHORT, ETH_LEG):
-            await put(journal, lambda tx, leg=leg: tx.put_leg(replace(tx.leg(leg), agreed_version=0)))  # type: ignore[misc]  # lambda default
-        assert await restless() == set()
-        await put(journal, lambda tx: tx.move_ledger(ETH_LEG, D(1), MoveCause.FILL, "t"))
-        await put(journal, lambda tx: tx.put_hold(replace(HOLD, leg=LONG)))
-        await put(journal, lambda tx: tx.put_order(ORDER))
-        assert await restless() == {ETH_LEG, LONG, ORDER.leg}
-        await put(journal, lambda tx: tx.put_leg(replace(tx.leg(ETH_LEG), agreed_version=1)))
-        await put(journal, lambda tx: tx.put_hold(released(replace(HOLD, leg=LONG), 3_000)))
-        assert await restless() == {ORDER.leg}
-        await put(journal, lambda tx: tx.put_leg(replace(tx.leg(SHORT), agreed_version=None)))
-        assert await restless() == {ORDER.leg, SHORT}
 
     place.run(body)
 
@@ -358,6 +334,13 @@ def test_entries_are_found_by_hold_plan_kind_and_sequence(place: Place) -> None:
         newest = await get(journal, lambda reads: [reads.newest_entry(kind) for kind in EntryKind])
         assert {each.seq for each in newest if each is not None} <= {1, 2, 3, 4}
         assert sum(each is not None for each in newest) == sum(count > 0 for count in counts)
+
+        def write_one_without_a_symbol(tx: Tx) -> None:
+            tx.append(Entry(EntryKind.HALTED, ACCOUNT))
+
+        await put(journal, write_one_without_a_symbol)
+        assert await get(journal, lambda reads: reads.symbols_after(2)) == (BTC,)
+        assert await get(journal, lambda reads: reads.symbols_after(4)) == ()
 
     place.run(body)
 

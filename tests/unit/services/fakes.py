@@ -172,6 +172,8 @@ class MemoryBus:
         self.events: list[JournaledEntry] = []
         self.keys: dict[str, str | Mapping[str, str]] = {}
         self.copies: list[StateCopy] = []
+        self.copied_s: list[float] = []
+        """When each of `copies` was written, by the loop's clock."""
 
     def _answer(self) -> None:
         if self.down:
@@ -225,6 +227,7 @@ class MemoryBus:
     async def publish_copies(self, copies: Sequence[StateCopy]) -> None:
         await asyncio.sleep(0)
         self._answer()
+        self.copied_s += [asyncio.get_running_loop().time()] * len(copies)
         for copy in copies:
             self.copies.append(copy)
             stands = self.keys.get(copy.key)
