@@ -51,7 +51,7 @@ def test_the_reconciler_takes_the_planned_close_back() -> None:
     """When the view agrees again, a close that nobody claimed is superseded before the hold is released."""
     view, book = replace(VIEW, amt=D(2)), replace(LEDGER, amt=D(2))
     leg = LegFacts(NOW, LIMITS, D(1), view, NOW, book, True, False, (), None, None)
-    facts = EpisodeFacts(leg, (HOLD,), CLOSE, None, INSTRUMENT, D(10), TradingState.ACTIVE)
+    facts = EpisodeFacts(leg, (HOLD,), CLOSE, None, None, INSTRUMENT, D(10), TradingState.ACTIVE)
     assert next_move(facts, judge(leg)).kind is MoveKind.SUPERSEDE
     released = next_move(replace(facts, unfinished=None), judge(leg))
     assert (released.kind, released.release) == (MoveKind.AGREE, (HOLD,))

@@ -257,6 +257,17 @@ def _written_down(said: Said, _entry: Entry) -> str:
     )
 
 
+def _flattened(said: Said, _entry: Entry) -> str:
+    return (
+        f"{_saw(said)}{_row(said)}No trades say why: by the settings the ledger was given up (from {said.text('was')} "
+        "to 0); what the exchange still holds is closed."
+    )
+
+
+def _doubted(said: Said, _entry: Entry) -> str:
+    return f"{_saw(said)}{_row(said)}No plan is permitted until they have settled."
+
+
 def _adopted(said: Said, _entry: Entry) -> str:
     return f"{_saw(said)}The ledger was set to what the exchange holds, {_by(said)}."
 
@@ -307,6 +318,8 @@ TELLERS: dict[EntryKind, Callable[[Said, Entry], str]] = {
     EntryKind.HOLD_IMPORTED: lambda said, e: f"HOLD {e.hold_id} stood on the bus ({said.text('detail')}): it counts.",
     EntryKind.REPAIR: _repair,
     EntryKind.WRITTEN_DOWN: _written_down,
+    EntryKind.FLATTENED: _flattened,
+    EntryKind.DOUBTED: _doubted,
     EntryKind.CLOSE_PLANNED: _close_planned,
     EntryKind.CLOSE_SUPERSEDED: _close_superseded,
     EntryKind.CLOSE_CLAIMED: _close_claimed,

@@ -10,6 +10,8 @@ First match wins; "hold" is the leg's open automatic hold.
     | AGREED         | no hold stands                                             | NOTHING                    |
     | AGREED         | a hold stands that only a person ends                      | OPERATOR                   |
     | AGREED         | a hold stands that a newer view, or an order's fate, will release | LOOK                |
+    | SETTLING       | agreed until now, a view not older than our last fill shows a difference, and no own order | |
+    |                | blocks the symbol                                          | DOUBT (voids agreement)    |
     | SETTLING       |                                                            | LOOK (newer view, orders)  |
     | any with hold  | no hold of the leg stands, or with a weaker reason         | HOLD (voids agreement)     |
     | NO_VIEW        |                                                            | LOOK                       |
@@ -65,7 +67,7 @@ def _with_step_that_stands(facts: EpisodeFacts, hold: Hold, move: Move) -> Move:
     if step is None:
         return move
     now = facts.leg.now_ms
-    waits = move.kind in {MoveKind.LOOK, MoveKind.WAIT}
+    waits = move.kind in {MoveKind.LOOK, MoveKind.DOUBT, MoveKind.WAIT}
     backs_off = stands.kind is StepKind.CLOSE_BACKOFF and now < stands.due_ms
     if waits and (stands.kind is StepKind.OPERATOR or backs_off):
         return replace(move, step=stands)
@@ -80,7 +82,7 @@ def _row(facts: EpisodeFacts, verdict: Verdict, hold: Hold | None) -> Move:
     if verdict.status is Status.AGREED:
         return _agreed(facts, hold)
     if verdict.status is Status.SETTLING:
-        return look(facts, hold, "own orders settle; the venue is asked for each")
+        return _settling(facts, verdict, hold)
     if verdict.hold is not None and _needs_hold(hold, verdict.hold):
         return Move(MoveKind.HOLD, _first_step(facts, verdict))
     if verdict.status is Status.NO_VIEW:
@@ -88,6 +90,14 @@ def _row(facts: EpisodeFacts, verdict: Verdict, hold: Hold | None) -> Move:
     if verdict.status in (Status.REPAIR, Status.FORCED):
         return Move(MoveKind.REPAIR, step_of(facts, StepKind.RELEASE, "the ledger is repaired by trade ids"))
     return remedy(facts, verdict, hold)
+
+
+def _settling(facts: EpisodeFacts, verdict: Verdict, hold: Hold | None) -> Move:
+    """A difference that is known ends the agreement: no permit may be given beside it, whatever explains it."""
+    move, leg = look(facts, hold, "own orders settle; the venue is asked for each"), facts.leg
+    is_known = leg.view is not None and verdict.drift != ZERO and leg.view.as_of_ms >= leg.ledger.last_fill_ms
+    is_blocked = any(order.state.blocks_symbol for order in leg.orders)
+    return replace(move, kind=MoveKind.DOUBT) if is_known and leg.ledger.is_agreed and not is_blocked else move
 
 
 def _agreed(facts: EpisodeFacts, hold: Hold | None) -> Move:

@@ -30,6 +30,8 @@ class MoveKind(Enum):
     LOOK = "look"
     REPAIR = "repair"
     WRITE_DOWN = "write_down"
+    FLATTEN = "flatten"
+    DOUBT = "doubt"
     ADOPT = "adopt"
     CLOSE = "close"
     SUPERSEDE = "supersede"
@@ -48,6 +50,8 @@ class EpisodeFacts:
     """The leg's close that is planned or claimed."""
     second: PositionView | None
     """A REST look taken for this episode, after the hold was placed; None before it came."""
+    earlier: PositionView | None
+    """The newest view from before the second look, another read by nature; None before the first look."""
     instrument: Instrument | None
     mark_price: Decimal | None
     trading: TradingState

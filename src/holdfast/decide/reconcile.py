@@ -14,17 +14,18 @@ E = exchange position, L = ledger, D = E - L, step = the symbol's quantity step.
     |  4  | no baseline yet (or an unledgered hold stands), E != 0, D != 0 | UNLEDGERED | unledgered      |
     |  5  | abs(D) < step                                                | AGREED     | -                |
     |  6  | the trades explain D, and our own missing fills are all of it | REPAIR    | (stays)          |
-    |  7  | the trades explain D, and it is those plus fills that the venue forced; or the venue forced |   |       |
-    |     | some of it and a close would widen the drift                 | FORCED     | forced_reduction |
+    |  7  | the trades explain D, and it is those plus fills that the venue forced; or the venue forced some  |  |
+    |     | of it and a close would widen the drift                      | FORCED     | forced_reduction |
     |  8  | E and D have the same sign: closing shrinks the drift        | EXCESS     | drift            |
     |  9  | otherwise: a close would widen the drift                     | DEFICIT    | deficit          |
 
-Row 2's equal case: equal milliseconds prove nothing against the ledger (I6), but agreement at equal
-milliseconds is agreement. Row 3 counts only the part of an order that moves the ledger: a close's own fills
-undo the drift and explain nothing. Its bounds keep it from hiding a difference for ever: past them a hold says it
-aloud (no close follows while an own order is not settled). A time since which something settles that lies in the
-future proves nothing: the wait counts as over. What the trades explain is `Evidence.explains`: the sum of all of them,
-each named, is D (ADR 0010). Invariants I5, I6. Source: DESIGN §5, ADR 0002.
+Row 7 by policy resume wants the hold of row 8 or 9 instead, which ends by itself. Row 2's equal case: equal
+milliseconds prove nothing against the ledger (I6), but agreement at equal milliseconds is agreement. Row 3 counts only
+the part of an order that moves the ledger: a close's own fills undo the drift and explain nothing. Its bounds keep it
+from hiding a difference for ever: past them a hold says it aloud (no close follows while an own order is not settled).
+A time since which something settles that lies in the future proves nothing: the wait counts as over. What the trades
+explain is `Evidence.explains`: the sum of all of them, each named, is D (ADR 0010). Invariants I5, I6. Source: DESIGN
+§5, ADR 0002.
 """
 
 from __future__ import annotations
@@ -35,6 +36,7 @@ from typing import TYPE_CHECKING
 
 from holdfast.domain.amounts import ZERO, same_sign
 from holdfast.domain.hold import HoldReason
+from holdfast.domain.limits import ForcedPolicy
 
 if TYPE_CHECKING:
     from decimal import Decimal
@@ -168,11 +170,14 @@ def _rows_6_to_9(facts: LegFacts, amount: Decimal, drift: Decimal) -> Verdict:
     shown = _shown_by_trades(facts, drift)
     if shown is Status.REPAIR:
         return _verdict(facts, 6, Status.REPAIR, None)
+    is_excess = same_sign(amount, drift)
+    reason = HoldReason.DRIFT if is_excess else HoldReason.DEFICIT
     if shown is Status.FORCED:
-        return _verdict(facts, 7, Status.FORCED, HoldReason.FORCED_REDUCTION)
-    if same_sign(amount, drift):
-        return _verdict(facts, 8, Status.EXCESS, HoldReason.DRIFT)
-    return _verdict(facts, 9, Status.DEFICIT, HoldReason.DEFICIT)
+        waits = facts.limits.forced is ForcedPolicy.HOLD
+        return _verdict(facts, 7, Status.FORCED, HoldReason.FORCED_REDUCTION if waits else reason)
+    if is_excess:
+        return _verdict(facts, 8, Status.EXCESS, reason)
+    return _verdict(facts, 9, Status.DEFICIT, reason)
 
 
 def _shown_by_trades(facts: LegFacts, drift: Decimal) -> Status | None:

@@ -13,12 +13,13 @@
     | any            | no evidence of this ledger, or no second look              | LOOK                       |
     | any            | not explained, before the deadline                           | LOOK                     |
     | DEFICIT        | explained                                                  | WRITE_DOWN                 |
+    | DEFICIT        | not explained, policy flatten, and a close may follow      | FLATTEN (the ledger is 0)  |
     | DEFICIT        | not explained                                              | OPERATOR                   |
     | EXCESS         | policy hold                                                | OPERATOR                   |
     | EXCESS         | policy adopt: explained; not explained                     | ADOPT; OPERATOR            |
     | EXCESS, UNLEDGERED by policy close | a close is unfinished                  | WAIT                       |
     | the same       | closes off, halted, symbol not trading                     | OPERATOR                   |
-    | the same       | the second look is old, or older than our last fill        | LOOK                       |
+    | the same       | no two looks of different reads, young and not older than our last fill | LOOK          |
     | the same       | attempts spent                                             | OPERATOR                   |
     | the same       | backing off                                                | WAIT                       |
     | the same       | the looks leave nothing to close, until `evidence_ms_max`; later | LOOK; OPERATOR       |
@@ -39,7 +40,7 @@ from holdfast.decide.reconcile import Status
 from holdfast.domain.amounts import ZERO, format_amount
 from holdfast.domain.close import CloseState
 from holdfast.domain.hold import NextStep, StepKind
-from holdfast.domain.limits import ForeignPolicy, ReconcileClose, UnledgeredPolicy
+from holdfast.domain.limits import DeficitPolicy, ForeignPolicy, ReconcileClose, UnledgeredPolicy
 from holdfast.domain.sides import Decision, TradingState
 
 if TYPE_CHECKING:
@@ -73,14 +74,20 @@ def remedy(facts: EpisodeFacts, verdict: Verdict, hold: Hold | None) -> Move:
     if not explained and leg.now_ms <= _deadline_ms(facts, hold):
         return look(facts, hold, "the venue's trades do not explain the whole drift yet")
     if verdict.status is Status.DEFICIT:
-        return _deficit(facts, explained=explained)
+        return _deficit(facts, verdict, explained=explained)
     return _excess(facts, verdict, hold, explained=explained)
 
 
-def _deficit(facts: EpisodeFacts, *, explained: bool) -> Move:
+def _deficit(facts: EpisodeFacts, verdict: Verdict, *, explained: bool) -> Move:
     if explained:
         text = "the ledger is written down by the trades that explain the drift"
         return Move(MoveKind.WRITE_DOWN, step_of(facts, StepKind.RELEASE, text))
+    if facts.leg.limits.deficit is DeficitPolicy.FLATTEN:
+        why_not = None if verdict.exchange_amt == ZERO else _why_no_close(facts)
+        if why_not is not None:
+            return operator(facts, f"no trades explain the deficit; policy is to flatten, but {why_not}")
+        text = "no trades explain the deficit: the ledger is given up, what the exchange holds is closed"
+        return Move(MoveKind.FLATTEN, step_of(facts, StepKind.RELEASE, text))
     return operator(facts, "the exchange holds less than the ledger, no trades say why, and closing would widen it")
 
 
@@ -121,7 +128,7 @@ def _excess(facts: EpisodeFacts, verdict: Verdict, hold: Hold | None, *, explain
         until = facts.unfinished.expires_ms
         again = until if until > leg.now_ms else leg.now_ms + leg.limits.view_interval_ms
         return Move(MoveKind.WAIT, NextStep(StepKind.CLOSE, until, text), wait_until_ms=again)
-    return _may_close(facts, verdict, hold)
+    return _may_close(facts, hold)
 
 
 _UNLEDGERED = {
@@ -131,24 +138,32 @@ _UNLEDGERED = {
 }
 
 
-def _may_close(facts: EpisodeFacts, verdict: Verdict, hold: Hold | None) -> Move:
+def _why_no_close(facts: EpisodeFacts) -> str | None:
+    """What forbids every close of the leg now, in words for a person; None if nothing does."""
+    if facts.leg.limits.reconcile_close is ReconcileClose.OFF:
+        return "RECONCILE_CLOSE is switched off in the settings"
+    if facts.trading is TradingState.HALTED:
+        return "trading on the account is halted"
+    if facts.instrument is None or not facts.instrument.is_trading:
+        return "the venue does not trade the symbol now"
+    return None
+
+
+def _may_close(facts: EpisodeFacts, hold: Hold | None) -> Move:
     leg = facts.leg
     limits = leg.limits
-    if limits.reconcile_close is ReconcileClose.OFF:
-        return operator(facts, "RECONCILE_CLOSE is switched off in the settings")
-    if facts.trading is TradingState.HALTED:
-        return operator(facts, "trading on the account is halted")
-    if facts.instrument is None or not facts.instrument.is_trading:
-        return operator(facts, "the venue does not trade the symbol now")
-    second = _second_look(facts)
-    if hold is None or second is None or verdict.exchange_amt is None:
-        return look(facts, hold, "a second look is awaited")
+    why_not = _why_no_close(facts)
+    if why_not is not None or facts.instrument is None:
+        return operator(facts, why_not or "the venue lists no such symbol")
+    looks = two_looks(facts)
+    if hold is None or looks is None:
+        return look(facts, hold, "two independent looks at the position are awaited")
     if hold.close_attempts >= limits.close_attempts_max:
         text = f"{hold.close_attempts} closes brought no progress; `holdfast approve {hold.hold_id}` lets it try anew"
         return operator(facts, text)
     if hold.next_step.kind is StepKind.CLOSE_BACKOFF and leg.now_ms < hold.next_step.due_ms:
         return Move(MoveKind.WAIT, hold.next_step, wait_until_ms=hold.next_step.due_ms)
-    amount = closable_by_both((verdict.exchange_amt, second.amt), leg.ledger.amt)
+    amount = closable_by_both((looks[0].amt, looks[1].amt), leg.ledger.amt)
     qty = slice_of(amount, facts.instrument)
     if qty <= ZERO:
         if leg.now_ms > _deadline_ms(facts, hold):
@@ -164,9 +179,21 @@ def _may_close(facts: EpisodeFacts, verdict: Verdict, hold: Hold | None) -> Move
     return Move(MoveKind.CLOSE, NextStep(StepKind.CLOSE, due, f"close of {format_amount(qty)} is planned"))
 
 
-def _second_look(facts: EpisodeFacts) -> PositionView | None:
-    """The second look, unless it is too old to size a close by, or older than our last fill (I5, I6)."""
+def two_looks(facts: EpisodeFacts) -> tuple[PositionView, PositionView] | None:
+    """Two looks at the position that a close may be sized by: different reads, young, of after our last fill (I5, I6).
+
+    The second one is a REST look taken after the hold was placed. The first is the newest view, or, where that is the
+    second look itself, the newest one from before it. None while there are not two.
+    """
     second, leg = facts.second, facts.leg
-    if second is None or second.as_of_ms < leg.ledger.last_fill_ms:
+    if second is None or second.as_of_ms < leg.ledger.last_fill_ms or not _is_young(facts, second):
         return None
-    return second if 0 <= leg.now_ms - second.read_ms <= leg.limits.view_age_ms_max else None
+    for first in (leg.view, facts.earlier):
+        if first is not None and first != second:
+            counts = first.as_of_ms > leg.ledger.last_fill_ms and _is_young(facts, first)
+            return (first, second) if counts else None
+    return None
+
+
+def _is_young(facts: EpisodeFacts, view: PositionView) -> bool:
+    return 0 <= facts.leg.now_ms - view.read_ms <= facts.leg.limits.view_age_ms_max

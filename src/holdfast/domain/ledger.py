@@ -26,6 +26,8 @@ class MoveCause(Enum):
     REPAIR = "repair"
     WRITE_DOWN = "write_down"
     """By venue trades that explain the whole drift and are not ours."""
+    FLATTEN = "flatten"
+    """Set to 0 by the settings' word: nobody could say why the exchange holds less."""
     ADOPT = "adopt"
     BASELINE = "baseline"
 

@@ -30,6 +30,20 @@ class UnledgeredPolicy(Enum):
     CLOSE = "close"
 
 
+class ForcedPolicy(Enum):
+    """What follows once the venue reduced a position by force and the ledger was repaired by its trades (row 7)."""
+
+    HOLD = "hold"
+    RESUME = "resume"
+
+
+class DeficitPolicy(Enum):
+    """What happens to a deficit that no trades explain (row 9). "flatten" sets the ledger to 0 and closes the rest."""
+
+    HOLD = "hold"
+    FLATTEN = "flatten"
+
+
 class ReconcileClose(Enum):
     """Whether P3.4 may close at all. OFF reproduces the old deadlock: holds then wait for a person."""
 
@@ -82,6 +96,8 @@ class Limits:
     reconcile_close: ReconcileClose = ReconcileClose.ON
     foreign: ForeignPolicy = ForeignPolicy.CLOSE
     unledgered: UnledgeredPolicy = UnledgeredPolicy.HOLD
+    forced: ForcedPolicy = ForcedPolicy.HOLD
+    deficit: DeficitPolicy = DeficitPolicy.HOLD
     recv_window_ms: int = 2_000
     """Short on purpose: it bounds how long a request without an answer may still be accepted."""
     unknown_margin_ms: int = 1_000

@@ -40,6 +40,7 @@ def what_it_saw(judged: Judged) -> dict[str, JsonValue]:
     """The facts behind a verdict, as the journal keeps them."""
     facts, verdict = judged.facts.leg, judged.verdict
     view, second, evidence = facts.view, judged.facts.second, facts.evidence
+    earlier = judged.facts.earlier if view == second else None
     return {
         "position_side": facts.ledger.leg.position_side.value,
         "row": verdict.row,
@@ -56,6 +57,9 @@ def what_it_saw(judged: Judged) -> dict[str, JsonValue]:
         "second": None
         if second is None
         else {"amt": amount_text(second.amt), "as_of_ms": second.as_of_ms, "read_ms": second.read_ms},
+        "earlier": None
+        if earlier is None
+        else {"amt": amount_text(earlier.amt), "as_of_ms": earlier.as_of_ms, "read_ms": earlier.read_ms},
         "evidence": None if evidence is None else _evidence(evidence),
         "orders": [order.client_order_id for order in facts.orders],
     }

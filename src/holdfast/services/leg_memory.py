@@ -35,6 +35,8 @@ class LegMemory:
     settling_since_ms: int | None = None
     evidence: Evidence | None = None
     second: PositionView | None = None
+    earlier: PositionView | None = None
+    """The newest view when the second look was taken, from before it."""
     looks: int = 0
     looking: asyncio.Task[None] | None = None
     looked_ns: int = 0
@@ -63,6 +65,7 @@ class Shown:
     settling_since_ms: int | None
     evidence: Evidence | None
     second: PositionView | None
+    earlier: PositionView | None
     instrument: Instrument | None
     mark_price: Decimal | None
 
@@ -98,6 +101,7 @@ def read_leg(reads: Reads, shown: Shown, state: AccountState, limits: Limits) ->
         holds=holds,
         unfinished=reads.unfinished_close(leg) if auto is not None else None,
         second=fresh_second(shown.second, shown.view, ledger.last_fill_ms, auto.opened_ms if auto else None),
+        earlier=shown.earlier,
         instrument=shown.instrument,
         mark_price=shown.mark_price,
         trading=state.trading_state,

@@ -11,16 +11,18 @@ from typing import TYPE_CHECKING
 
 from holdfast.decide.close import plan_close
 from holdfast.decide.move import MoveKind, automatic_hold
-from holdfast.decide.reconcile import Status
+from holdfast.decide.remedies import two_looks
 from holdfast.domain.amounts import ZERO
 from holdfast.domain.close import CloseState
 from holdfast.domain.entry import Entry, EntryKind
 from holdfast.domain.hold import Hold, HoldOwner
 from holdfast.services.holding import Written, append_entry, new_hold_id
 from holdfast.services.judged import Judged, amount_text, seen_in, what_it_saw, write_next_step
-from holdfast.services.repairs import write_adoption, write_down, write_repair
+from holdfast.services.repairs import flatten, write_adoption, write_down, write_repair
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from holdfast.decide.evidence import Evidence
     from holdfast.domain.names import TradeId
     from holdfast.domain.view import PositionView
@@ -29,37 +31,9 @@ if TYPE_CHECKING:
 
 def write_move(tx: Tx, judged: Judged, out: Written) -> None:
     """Write the move of one leg."""
-    match judged.move.kind:
-        case MoveKind.NOTHING:
-            return
-        case MoveKind.AGREE:
-            _agree(tx, judged, out)
-        case MoveKind.HOLD:
-            _hold(tx, judged, out)
-        case MoveKind.REPAIR:
-            write_repair(tx, judged, out)
-        case MoveKind.WRITE_DOWN:
-            write_down(tx, judged, out)
-        case MoveKind.ADOPT:
-            write_adoption(tx, judged, out)
-        case MoveKind.CLOSE:
-            _close(tx, judged, out)
-        case MoveKind.SUPERSEDE:
-            _supersede(tx, judged, out)
-        case MoveKind.LOOK | MoveKind.WAIT | MoveKind.OPERATOR:
-            _doubt(tx, judged)
-            write_next_step(tx, judged, out)
-
-
-def _doubt(tx: Tx, judged: Judged) -> None:
-    """A difference that resting orders may explain voids the agreement: nothing is permitted beside it.
-
-    Orders in flight need no such word: they bar their symbol themselves.
-    """
-    facts = judged.facts.leg
-    settles = judged.verdict.status is Status.SETTLING and judged.verdict.drift != ZERO
-    if settles and facts.ledger.is_agreed and any(order.rests for order in facts.orders):
-        tx.put_leg(replace(facts.ledger, agreed_version=None))
+    writer = _WRITERS.get(judged.move.kind)
+    if writer is not None:
+        writer(tx, judged, out)
 
 
 def _agree(tx: Tx, judged: Judged, out: Written) -> None:
@@ -84,6 +58,13 @@ def _agree(tx: Tx, judged: Judged, out: Written) -> None:
     if not judged.move.release:
         body = {"ledger_amt": amount_text(facts.ledger.amt), "ledger_version": facts.ledger.version}
         append_entry(tx, out, EntryKind.AGREED, leg, None, body)
+
+
+def _doubt(tx: Tx, judged: Judged, out: Written) -> None:
+    facts = judged.facts.leg
+    tx.put_leg(replace(seen_in(judged, facts.ledger), agreed_version=None))
+    append_entry(tx, out, EntryKind.DOUBTED, facts.ledger.leg, None, what_it_saw(judged))
+    write_next_step(tx, judged, out)
 
 
 def _shown_by(view: PositionView | None, evidence: Evidence) -> list[TradeId]:
@@ -138,14 +119,14 @@ def _hold(tx: Tx, judged: Judged, out: Written) -> None:
 
 
 def _close(tx: Tx, judged: Judged, out: Written) -> None:
-    facts, verdict = judged.facts.leg, judged.verdict
+    facts = judged.facts.leg
     hold = automatic_hold(judged.facts.holds)
-    second, rules = judged.facts.second, judged.facts.instrument
-    if hold is None or second is None or rules is None or verdict.exchange_amt is None:
+    looks, rules = two_looks(judged.facts), judged.facts.instrument
+    if hold is None or looks is None or rules is None:
         return
     close = plan_close(
         hold,
-        looks=(verdict.exchange_amt, second.amt),
+        looks=(looks[0].amt, looks[1].amt),
         ledger_amt=facts.ledger.amt,
         instrument=rules,
         limits=facts.limits,
@@ -184,3 +165,20 @@ def _supersede(tx: Tx, judged: Judged, out: Written) -> None:
     out.entries.append(tx.append(entry))
     out.changed = True
     write_next_step(tx, judged, out)
+
+
+_WRITERS: dict[MoveKind, Callable[[Tx, Judged, Written], None]] = {
+    MoveKind.AGREE: _agree,
+    MoveKind.HOLD: _hold,
+    MoveKind.REPAIR: write_repair,
+    MoveKind.WRITE_DOWN: write_down,
+    MoveKind.FLATTEN: flatten,
+    MoveKind.DOUBT: _doubt,
+    MoveKind.ADOPT: write_adoption,
+    MoveKind.CLOSE: _close,
+    MoveKind.SUPERSEDE: _supersede,
+    MoveKind.LOOK: write_next_step,
+    MoveKind.WAIT: write_next_step,
+    MoveKind.OPERATOR: write_next_step,
+}
+"""Every kind but NOTHING."""

@@ -53,6 +53,7 @@ EVENT_KINDS = frozenset(
         EntryKind.HOLD_IMPORTED,
         EntryKind.REPAIR,
         EntryKind.WRITTEN_DOWN,
+        EntryKind.FLATTENED,
         EntryKind.CLOSE_PLANNED,
         EntryKind.CLOSE_SUPERSEDED,
         EntryKind.CLOSE_CLAIMED,

@@ -55,6 +55,8 @@ LOOKS_MAX = 16
 """Looks under way at once: each is two requests, and hundreds of legs may want one together."""
 LOOK_WAITS_MS = (0, 20, 50, 100, 200, 500, 1_000)
 """Waits before the first, second ... look of an episode; the last one repeats."""
+_STARTS_ANEW = frozenset({MoveKind.REPAIR, MoveKind.WRITE_DOWN, MoveKind.FLATTEN, MoveKind.ADOPT, MoveKind.SUPERSEDE})
+"""Moves after which the leg is looked at and judged as if for the first time."""
 OPERATOR_LOOK_MS = 10_000
 """How often a leg that waits for a person is looked at all the same."""
 SETTLE_LOOK_MS = 200
@@ -254,6 +256,7 @@ class Reconciler:
             settling_since_ms=memory.settling_since_ms,
             evidence=memory.evidence,
             second=memory.second,
+            earlier=memory.earlier,
             instrument=self.context.rules.instruments.get(leg.symbol),
             mark_price=self._mark(leg, memory),
         )
@@ -276,18 +279,16 @@ class Reconciler:
         elif verdict.status is Status.SETTLING and memory.looks == 0:
             memory.looks = 1
             self._look_again_in(leg, SETTLE_LOOK_MS)
-        elif move.kind in {MoveKind.LOOK, MoveKind.HOLD} and verdict.row > 1:
+        elif move.kind in {MoveKind.LOOK, MoveKind.DOUBT, MoveKind.HOLD} and verdict.row > 1:
             if move.kind is MoveKind.HOLD:
                 memory.looks = 0  # looks taken while the leg settled are not the episode's: its first one does not wait
             self._look(leg)
         elif move.kind is MoveKind.OPERATOR and verdict.row > 1:
             self._look_now_and_then(leg, memory)
-        elif move.kind in {MoveKind.REPAIR, MoveKind.WRITE_DOWN, MoveKind.ADOPT, MoveKind.SUPERSEDE}:
-            memory.evidence = memory.second = None  # what was booked by it is no evidence any more
-            if move.kind is MoveKind.REPAIR:
-                # It is booked now. A close's fills move no ledger, so its version would not tell, and the same trades
-                # would be repaired for ever.
-                memory.evidence = None
+        elif move.kind in _STARTS_ANEW:
+            # What was booked by it is no evidence any more. (A close's fills move no ledger: no version would tell, and
+            # the same trades would be repaired for ever.)
+            memory.evidence = memory.second = memory.earlier = None
             self.context.wakes.legs.knock(leg)
         self._appoint(leg, move, facts.leg.now_ms)
         if verdict.drift is not None:
@@ -309,7 +310,7 @@ class Reconciler:
             self.context.metrics.stage(Stage.DRIFT_TO_HOLD, self.context.clock.monotonic_ns() - started_ns)
 
     def _settled(self, judged: Judged, memory: LegMemory) -> None:
-        memory.evidence = memory.second = None
+        memory.evidence = memory.second = memory.earlier = None
         memory.looks = 0
         if judged.move.release and memory.drift_ns is not None:
             took = self.context.clock.monotonic_ns() - memory.drift_ns
@@ -336,6 +337,7 @@ class Reconciler:
             await asyncio.sleep(wait_ms / 1000)
         async with self._looks_free:
             look: Look = await take_look(self.context, self.reader, self.picture, leg)
+        memory.earlier = self.picture.of(leg)
         self.picture.see_all(look.view)
         memory.second = look.view.of(leg)
         memory.evidence = look.evidence

@@ -14,6 +14,7 @@ from holdfast.decide.reconcile import Status
 from holdfast.domain.amounts import format_amount
 from holdfast.domain.entry import EntryKind, JsonValue
 from holdfast.domain.ledger import MoveCause
+from holdfast.domain.limits import ForcedPolicy
 from holdfast.services.booking import book_trades, fill_entry
 from holdfast.services.holding import Written, append_entry, tell_person
 from holdfast.services.judged import Judged, trade_ids, what_it_saw, write_next_step
@@ -38,30 +39,51 @@ def write_repair(tx: Tx, judged: Judged, out: Written) -> None:
         return
     all_booked = _book_own(tx, judged, evidence, out)
     if judged.verdict.status is Status.FORCED and all_booked:
-        _move_by_trades(tx, judged, evidence, MoveCause.REPAIR)
+        after = _move_by_trades(tx, judged, evidence, MoveCause.REPAIR)
         append_entry(tx, out, EntryKind.REPAIR, _leg(judged), _hold_id(judged), what_it_saw(judged))
+        if judged.facts.leg.limits.forced is ForcedPolicy.RESUME:
+            was = format_amount(judged.verdict.ledger_amt)
+            text = f"the venue reduced the position by force ({_told(evidence)}), the ledger followed from {was}"
+            _tell(tx, judged, f"{text} to {format_amount(after)}", out)
     write_next_step(tx, judged, out)
 
 
 def write_down(tx: Tx, judged: Judged, out: Written) -> None:
     """Move the ledger by what others traded, and tell a person: nothing of it was ours."""
     evidence = judged.facts.leg.evidence
-    hold = automatic_hold(judged.facts.holds)
     if evidence is None:
         return
     before = judged.verdict.ledger_amt
     after = _move_by_trades(tx, judged, evidence, MoveCause.WRITE_DOWN)
     body: dict[str, JsonValue] = {"was": format_amount(before), "ledger_after": format_amount(after)}
     append_entry(tx, out, EntryKind.WRITTEN_DOWN, _leg(judged), _hold_id(judged), what_it_saw(judged) | body)
-    if hold is not None:
-        ids = [str(each.trade_id) for each in (*evidence.foreign, *evidence.forced)]
-        more = f" and {len(ids) - IDS_TOLD_MAX} more" if len(ids) > IDS_TOLD_MAX else ""
-        text = (
-            f"the ledger was written down from {format_amount(before)} to {format_amount(after)}: "
-            f"trades {', '.join(ids[:IDS_TOLD_MAX])}{more} were not ours"
-        )
-        tell_person(tx, hold, text, out)
+    text = f"the ledger was written down from {format_amount(before)} to {format_amount(after)} by {_told(evidence)}"
+    _tell(tx, judged, text, out)
     write_next_step(tx, judged, out)
+
+
+def flatten(tx: Tx, judged: Judged, out: Written) -> None:
+    """Give the ledger up, by the settings' word, and tell a person: what the exchange holds is an excess then."""
+    before = judged.verdict.ledger_amt
+    tx.move_ledger(_leg(judged), -before, MoveCause.FLATTEN, "policy flatten: no trades explain the deficit")
+    body: dict[str, JsonValue] = {"was": format_amount(before), "ledger_after": "0"}
+    append_entry(tx, out, EntryKind.FLATTENED, _leg(judged), _hold_id(judged), what_it_saw(judged) | body)
+    text = f"no trades explain the deficit: by the settings the ledger was set from {format_amount(before)} to 0"
+    _tell(tx, judged, text, out)
+    write_next_step(tx, judged, out)
+
+
+def _tell(tx: Tx, judged: Judged, text: str, out: Written) -> None:
+    hold = automatic_hold(judged.facts.holds)
+    if hold is not None:
+        tell_person(tx, hold, text, out)
+
+
+def _told(evidence: Evidence) -> str:
+    """The trades that were not ours, for a person."""
+    ids = [str(each.trade_id) for each in (*evidence.foreign, *evidence.forced)]
+    more = f" and {len(ids) - IDS_TOLD_MAX} more" if len(ids) > IDS_TOLD_MAX else ""
+    return f"trades {', '.join(ids[:IDS_TOLD_MAX])}{more} of others"
 
 
 def _leg(judged: Judged) -> Leg:

@@ -7,12 +7,14 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from holdfast.domain.limits import DeficitPolicy, ForeignPolicy, ReconcileClose
 from holdfast.settings.problems import Problem
 from holdfast.settings.secret import KeyUse
 from holdfast.settings.venue import BadAddress, Environment, resolve
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from enum import Enum
 
     from holdfast.settings.tables import AccountTable, Tables
 
@@ -27,6 +29,12 @@ VIEW_SPACING_MS = 209
 """How far apart complete views of one address lie: each weighs 5, and they may use three fifths of 2,400 a minute."""
 VIEW_FAILED_MS = 1_500
 """A view that failed and the next one, which is asked for at once, rarely take longer together."""
+FLATTENS = ("deficit", DeficitPolicy.FLATTEN)
+FLATTENING_NEEDS: tuple[tuple[str, Enum], ...] = (
+    ("foreign", ForeignPolicy.CLOSE),
+    ("reconcile_close", ReconcileClose.ON),
+)
+"""What must be so that a deficit can be flattened."""
 
 
 def broken_rules(tables: Tables) -> Iterator[Problem]:
@@ -42,6 +50,7 @@ def broken_rules(tables: Tables) -> Iterator[Problem]:
     for name, account in tables.accounts.items():
         yield from _bounds(name, account)
         yield from _many(name, account, len(tables.accounts))
+        yield from _policies(name, account)
         yield from _keys(name, account)
 
 
@@ -99,6 +108,15 @@ def _many(name: str, account: AccountTable, accounts: int) -> Iterator[Problem]:
             f"view_age_ms_max = {age_ms_max} must be at least {apart_ms + VIEW_FAILED_MS}, "
             "else one view that fails holds everything",
         )
+def _policies(name: str, account: AccountTable) -> Iterator[Problem]:
+    deficit, flatten = FLATTENS
+    if getattr(account, deficit) is not flatten:
+        return
+    for key, needed in FLATTENING_NEEDS:
+        value: Enum = getattr(account, key)
+        if value is not needed:
+            why = f'{deficit} = "{flatten.value}" closes what is left, which {key} = "{value.value}" forbids'
+            yield Problem(("accounts", name, key), f'{why}: set {key} = "{needed.value}", or {deficit} = "hold"')
 
 
 def _culprit(account: AccountTable, larger: str, smaller: tuple[str, ...]) -> str:

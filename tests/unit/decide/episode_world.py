@@ -12,7 +12,7 @@ from holdfast.decide.move import EpisodeFacts
 from holdfast.decide.reconcile import LegFacts, Status, Verdict
 from holdfast.domain.close import CloseState
 from holdfast.domain.hold import Hold, HoldOwner, HoldReason, NextStep, StepKind
-from holdfast.domain.limits import ForeignPolicy, ReconcileClose, UnledgeredPolicy
+from holdfast.domain.limits import DeficitPolicy, ForeignPolicy, ReconcileClose, UnledgeredPolicy
 from holdfast.domain.order import OrderState
 from holdfast.domain.sides import Source, TradingState
 from tests.unit.decide.samples import (
@@ -55,6 +55,7 @@ class World:
     second: str = "same"
     order: OrderState | None = None
     foreign: ForeignPolicy = ForeignPolicy.CLOSE
+    deficit: DeficitPolicy = DeficitPolicy.HOLD
     unledgered: UnledgeredPolicy = UnledgeredPolicy.CLOSE
     closing: ReconcileClose = ReconcileClose.ON
     trading: TradingState = TradingState.ACTIVE
@@ -69,6 +70,13 @@ class World:
     operator_hold: bool = False
 
 
+SAME_READ = (
+    "same read",
+    "same read, another before",
+    "same read, one of our fill before",
+    "same read, an old one before",
+)
+"""The newest view is the second look itself: what was there before it counts."""
 DIMENSIONS: dict[str, tuple[Any, ...]] = {
     "status": (Status.EXCESS, Status.DEFICIT, Status.UNLEDGERED, Status.NO_VIEW, Status.REPAIR, Status.FORCED),
     "hold": (None, *HoldReason),
@@ -87,9 +95,21 @@ DIMENSIONS: dict[str, tuple[Any, ...]] = {
         "person's, expired",
     ),
     "evidence": ("none", "old version", "own", "stray", "whole", "incomplete", "part"),
-    "second": ("none", "same", "smaller", "opposite", "flat", "old", "at its age", "future", "before our fill"),
+    "second": (
+        "none",
+        "same",
+        "smaller",
+        "opposite",
+        "flat",
+        "old",
+        "at its age",
+        "future",
+        "before our fill",
+        *SAME_READ,
+    ),
     "order": (None, OrderState.UNKNOWN, OrderState.OPEN),
     "foreign": tuple(ForeignPolicy),
+    "deficit": tuple(DeficitPolicy),
     "unledgered": tuple(UnledgeredPolicy),
     "closing": tuple(ReconcileClose),
     "trading": tuple(TradingState),
@@ -98,6 +118,14 @@ DIMENSIONS: dict[str, tuple[Any, ...]] = {
     "deadline": ("before", "at", "after", "after, younger cause"),
 }
 
+GIVEN_UP = World(
+    status=Status.DEFICIT,
+    hold=HoldReason.DEFICIT,
+    evidence="part",
+    deadline="after",
+    deficit=DeficitPolicy.FLATTEN,
+)
+"""The other way that is long: a deficit that nothing explains in time."""
 HOLDS = (
     None,
     HoldReason.VIEW_STALE,
@@ -106,7 +134,7 @@ HOLDS = (
     HoldReason.UNLEDGERED,
     HoldReason.MODE_CHANGED,
 )
-"""One hold of each weight, for the triples; the sample draws from all."""
+"""One hold of each weight, for pairs and triples; the sample of all draws from all."""
 AMOUNTS = {
     Status.EXCESS: (7, 2),
     Status.DEFICIT: (2, 7),
@@ -126,14 +154,19 @@ HOLD_OF = {
 }
 
 
-def triples() -> Iterator[World]:
-    """Every combination of any three dimensions, the others leading to a close; then a sample of everything at once."""
+def differences() -> Iterator[World]:
+    """Every combination of any two dimensions, the others leading to a close or to giving up; samples of more."""
     shorter = {**DIMENSIONS, "hold": HOLDS}
-    for names in combinations(shorter, 3):
-        for values in product(*(shorter[name] for name in names)):
-            yield World(**dict(zip(names, values, strict=True)))
     dice = Random(20260701)  # noqa: S311 - a fixed sample for a test, not a secret
-    for _ in range(10_000):
+    for pair in combinations(shorter, 2):
+        for values in product(*(shorter[name] for name in pair)):
+            changed = dict(zip(pair, values, strict=True))
+            yield World(**changed)
+            yield replace(GIVEN_UP, **changed)
+    for three in combinations(shorter, 3):
+        for _ in range(15):
+            yield World(**{name: dice.choice(shorter[name]) for name in three})
+    for _ in range(6_000):
         yield World(**{name: dice.choice(values) for name, values in DIMENSIONS.items()})
 
 
@@ -199,7 +232,7 @@ def _evidence(world: World) -> Evidence | None:
     }[world.evidence]
 
 
-def _second(world: World) -> PositionView | None:
+def _second(world: World, view: PositionView) -> PositionView | None:
     exchange = D(AMOUNTS[world.status][0])
     age_max = LIMITS.view_age_ms_max
     same = replace(VIEW, amt=exchange)
@@ -213,7 +246,17 @@ def _second(world: World) -> PositionView | None:
         "at its age": replace(same, read_ms=NOW - age_max),
         "future": replace(same, read_ms=NOW + 1),
         "before our fill": replace(same, as_of_ms=LEDGER.last_fill_ms - 1),
+        **dict.fromkeys(SAME_READ, view),
     }[world.second]
+
+
+def _earlier(world: World) -> PositionView | None:
+    before = replace(VIEW, amt=D(AMOUNTS[world.status][0]), source=Source.STREAM)
+    return {
+        "same read": None,
+        "same read, one of our fill before": replace(before, as_of_ms=LEDGER.last_fill_ms),
+        "same read, an old one before": replace(before, read_ms=NOW - LIMITS.view_age_ms_max - 1),
+    }.get(world.second, before)
 
 
 def _rules(world: World) -> Instrument | None:
@@ -233,6 +276,7 @@ def build(world: World) -> tuple[EpisodeFacts, Verdict]:
     limits = replace(
         LIMITS,
         foreign=world.foreign,
+        deficit=world.deficit,
         unledgered=world.unledgered,
         reconcile_close=world.closing,
         close_notional_max=D(1000) * abs(exchange - ledger),
@@ -247,7 +291,8 @@ def build(world: World) -> tuple[EpisodeFacts, Verdict]:
             if each is not None
         ),
         unfinished=close_of(world),
-        second=_second(world),
+        second=_second(world, view),
+        earlier=_earlier(world),
         instrument=_rules(world),
         mark_price=marks.get(world.mark, D(1001)),
         trading=world.trading,

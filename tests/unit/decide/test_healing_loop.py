@@ -63,7 +63,14 @@ class World:
         leg = LegFacts(self.now, LIMITS, D(1), view, self.now, self.ledger, True, False, (), None, self.evidence)
         verdict = judge(leg)
         facts = EpisodeFacts(
-            leg, () if self.hold is None else (self.hold,), self.close, self.second, RULES, D(10), TradingState.ACTIVE
+            leg,
+            () if self.hold is None else (self.hold,),
+            self.close,
+            self.second,
+            None,
+            RULES,
+            D(10),
+            TradingState.ACTIVE,
         )
         move = next_move(facts, verdict)
         self.moves.append(move.kind)

@@ -53,6 +53,8 @@ ACCOUNT_LINES = [
     ('order_notional_max = "much"', "accounts.main.order_notional_max: not a plain number"),
     ("order_notional_max = true", "accounts.main.order_notional_max: must be a number, not true or false"),
     ('foreign = "keep"', "accounts.main.foreign: must be 'close', 'adopt' or 'hold' (it is 'keep')"),
+    ('deficit = "close"', "accounts.main.deficit: must be 'hold' or 'flatten'"),
+    ('forced = "ignore"', "accounts.main.forced: must be 'hold' or 'resume'"),
     ("reconcile_close = true", "accounts.main.reconcile_close: must be 'on' or 'off'"),
     ('position_mode = "both"', "accounts.main.position_mode: must be 'one_way' or 'hedge'"),
     ('bus_prefix = "a b"', "accounts.main.bus_prefix: must match pattern"),
@@ -170,6 +172,20 @@ def test_real_money_needs_a_policy_for_foreign_trades(tmp_path: Path) -> None:
     """Live trading without an explicit `foreign` is refused for each account that lacks it."""
     message = refusal(tmp_path, f"[venue]\nenvironment = 'live'\n{HEAD}")
     assert message.startswith("holdfast.toml:3: accounts.main.foreign: real money: say what happens"), message
+
+
+@pytest.mark.parametrize(
+    ("line", "said"),
+    [
+        ('foreign = "adopt"', 'which foreign = "adopt" forbids: set foreign = "close", or deficit = "hold"'),
+        ('reconcile_close = "off"', 'which reconcile_close = "off" forbids: set reconcile_close = "on"'),
+    ],
+)
+def test_flattening_needs_closes(tmp_path: Path, line: str, said: str) -> None:
+    """A deficit can't be flattened where nothing may be closed: the contradiction is refused at its line."""
+    message = refusal(tmp_path, f'{HEAD}deficit = "flatten"\n{line}\n')
+    key = line.partition(" ")[0]
+    assert f'accounts.main.{key}: deficit = "flatten" closes what is left, {said}' in message, message
 
 
 def test_all_problems_are_reported_at_once(tmp_path: Path) -> None:
