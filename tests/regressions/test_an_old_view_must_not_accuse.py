@@ -33,15 +33,12 @@ CASES = [("0.007", "0.002"), ("0", "0.007"), ("0.002", "0.007"), ("-0.4", "0"), 
 @pytest.mark.parametrize(("exchange", "ledger"), CASES)
 @pytest.mark.parametrize("behind_ms", [0, 1, 5_000])
 def test_a_view_not_newer_than_our_fill_starts_nothing(exchange: str, ledger: str, behind_ms: int) -> None:
-    """A view from before, or of the very millisecond of, our last fill only asks for a newer one: no hold, no close.
-
-    Of that very millisecond it may be true: no plan is permitted beside it until a newer one came.
-    """
+    """A view from before, or of the very millisecond of, our last fill only asks for a newer one: no hold, no close."""
     given = facts(exchange, ledger, FILL_MS - behind_ms)
     verdict = judge(given)
     assert (verdict.status, verdict.hold) == (Status.SETTLING, None)
     whole = EpisodeFacts(given, (), None, None, None, INSTRUMENT, D(10), TradingState.ACTIVE)
-    assert next_move(whole, verdict).kind is (MoveKind.LOOK if behind_ms else MoveKind.DOUBT)
+    assert next_move(whole, verdict).kind is MoveKind.LOOK
 
 
 @pytest.mark.parametrize(("exchange", "ledger"), CASES)

@@ -33,12 +33,13 @@ IDS_TOLD_MAX = 5
 
 
 def write_repair(tx: Tx, judged: Judged, out: Written) -> None:
-    """Book own missing fills; of a drift that the venue forced also the rest, by trade ids."""
+    """Book own missing fills; only once there are none, move the ledger by what the venue forced, by trade ids."""
     evidence = judged.facts.leg.evidence
     if evidence is None:
         return
-    all_booked = _book_own(tx, judged, evidence, out)
-    if judged.verdict.status is Status.FORCED and all_booked:
+    if evidence.own:
+        _book_own(tx, judged, evidence, out)
+    elif judged.verdict.status is Status.FORCED:
         after = _move_by_trades(tx, judged, evidence, MoveCause.REPAIR)
         append_entry(tx, out, EntryKind.REPAIR, _leg(judged), _hold_id(judged), what_it_saw(judged))
         if judged.facts.leg.limits.forced is ForcedPolicy.RESUME:
@@ -95,10 +96,9 @@ def _hold_id(judged: Judged) -> HoldId | None:
     return hold.hold_id if hold is not None else None
 
 
-def _book_own(tx: Tx, judged: Judged, evidence: Evidence, out: Written) -> bool:
-    """Book own missing fills by trade id; False if one of their orders is not in the journal (any more)."""
+def _book_own(tx: Tx, judged: Judged, evidence: Evidence, out: Written) -> None:
+    """Book own missing fills by trade id."""
     leg, hold_id = _leg(judged), _hold_id(judged)
-    found_all = True
     for number in dict.fromkeys(trade.order_id for trade in evidence.own):
         trades = [trade for trade in evidence.own if trade.order_id == number]
         order = tx.order_by_number(leg.symbol, number)
@@ -106,8 +106,7 @@ def _book_own(tx: Tx, judged: Judged, evidence: Evidence, out: Written) -> bool:
         if order is None and name is not None:
             order = tx.order(name)
         if order is None:
-            found_all = False  # it was found outside this transaction and is gone: the next look says what is true
-            continue
+            continue  # it was found outside this transaction and is gone: the next look says what is true
         before = order
         order, booked = book_trades(tx, order, trades, MoveCause.REPAIR)
         order = write_late_acceptance(tx, before, order, booked, out)
@@ -115,14 +114,12 @@ def _book_own(tx: Tx, judged: Judged, evidence: Evidence, out: Written) -> bool:
             entry = fill_entry(order, booked, EntryKind.REPAIR)
             out.entries.append(tx.append(replace(entry, hold_id=hold_id, body={**entry.body, **what_it_saw(judged)})))
             out.changed = True
-    return found_all
 
 
 def _move_by_trades(tx: Tx, judged: Judged, evidence: Evidence, cause: MoveCause) -> Decimal:
-    """Move the ledger by every trade that booking does not: forced, foreign and undone; the ledger after it."""
+    """Move the ledger by all that explains the drift, none of which is ours to book; the ledger after it."""
     leg = _leg(judged)
-    others = (*evidence.forced, *evidence.foreign)
-    delta = evidence.total_qty - evidence.own_ledger_qty
+    others, delta = (*evidence.forced, *evidence.foreign), evidence.total_qty
     names = [*trade_ids(others), *trade_ids(evidence.undone)]
     state = tx.move_ledger(leg, delta, cause, f"trades {names}")
     newest = max((trade.venue_ms for trade in others), default=0)
