@@ -39,6 +39,10 @@ class MoveKind(Enum):
     OPERATOR = "operator"
 
 
+STARTS_ANEW = frozenset({MoveKind.REPAIR, MoveKind.WRITE_DOWN, MoveKind.FLATTEN, MoveKind.ADOPT, MoveKind.SUPERSEDE})
+"""Moves after which the leg is looked at and judged as if for the first time."""
+
+
 @dataclass(frozen=True, slots=True)
 class EpisodeFacts:
     """What the table looks at besides the verdict's own facts."""

@@ -16,7 +16,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from holdfast.decide.episode import next_move
-from holdfast.decide.move import MoveKind
+from holdfast.decide.move import STARTS_ANEW, MoveKind
 from holdfast.decide.reconcile import Status, Verdict, judge
 from holdfast.domain.entry import Entry, EntryKind
 from holdfast.domain.errors import JournalBusy, VenueUnavailable
@@ -55,8 +55,6 @@ LOOKS_MAX = 16
 """Looks under way at once: each is two requests, and hundreds of legs may want one together."""
 LOOK_WAITS_MS = (0, 20, 50, 100, 200, 500, 1_000)
 """Waits before the first, second ... look of an episode; the last one repeats."""
-_STARTS_ANEW = frozenset({MoveKind.REPAIR, MoveKind.WRITE_DOWN, MoveKind.FLATTEN, MoveKind.ADOPT, MoveKind.SUPERSEDE})
-"""Moves after which the leg is looked at and judged as if for the first time."""
 OPERATOR_LOOK_MS = 10_000
 """How often a leg that waits for a person is looked at all the same."""
 SETTLE_LOOK_MS = 200
@@ -285,7 +283,7 @@ class Reconciler:
             self._look(leg)
         elif move.kind is MoveKind.OPERATOR and verdict.row > 1:
             self._look_now_and_then(leg, memory)
-        elif move.kind in _STARTS_ANEW:
+        elif move.kind in STARTS_ANEW:
             # What was booked by it is no evidence any more. (A close's fills move no ledger: no version would tell, and
             # the same trades would be repaired for ever.)
             memory.evidence = memory.second = memory.earlier = None

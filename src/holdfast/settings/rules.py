@@ -108,6 +108,8 @@ def _many(name: str, account: AccountTable, accounts: int) -> Iterator[Problem]:
             f"view_age_ms_max = {age_ms_max} must be at least {apart_ms + VIEW_FAILED_MS}, "
             "else one view that fails holds everything",
         )
+
+
 def _policies(name: str, account: AccountTable) -> Iterator[Problem]:
     deficit, flatten = FLATTENS
     if getattr(account, deficit) is not flatten:
