@@ -34,7 +34,16 @@ if TYPE_CHECKING:
 ORDER_PATH = "/fapi/v1/order"
 POSITION_PATH = "/fapi/v3/positionRisk"
 TRADES_PATH = "/fapi/v1/userTrades"
-LANES: Final = ("BTCUSDT", "ETHUSDT", "SYM001USDT", "SYM002USDT", "SYM003USDT", "SYM004USDT", "SYM005USDT")
+LANES: Final = (
+    "BTCUSDT",
+    "ETHUSDT",
+    "SYM001USDT",
+    "SYM002USDT",
+    "SYM003USDT",
+    "SYM004USDT",
+    "SYM005USDT",
+    "SYM006USDT",
+)
 """The symbols that the script trades on."""
 EVER = 0
 
@@ -88,7 +97,9 @@ CAUSES: Final[Mapping[str, Cause]] = MappingProxyType(
     {
         NOTHING: Cause(),
         "answers lost, taken": Cause(_each("unknown_error_executed", count=2)),
-        "answers lost, not taken": Cause(_each("reset_not_executed", count=2)),
+        "answers lost, not taken": Cause(
+            (*_each("reset_not_executed", count=2), Fault("reset_not_executed", "SYM006USDT", method="DELETE"))
+        ),
         "fills unheard": Cause(_each("timeout_executed") + _each("stream_drop", count=EVER, event=FILLS)),
         "lookups late": Cause(
             (
@@ -134,6 +145,7 @@ CAUSES: Final[Mapping[str, Cause]] = MappingProxyType(
                     for path in (POSITION_PATH, TRADES_PATH)
                 ),
                 Fault("service_unavailable", count=3, method="GET"),
+                Fault("reset_executed", "SYM006USDT", method="DELETE"),
             )
         ),
         "bus emptied": Cause(empties_bus=True),

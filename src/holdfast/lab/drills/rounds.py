@@ -84,8 +84,8 @@ class Round(msgspec.Struct, frozen=True):
     """For a replay: the deaths as they were, each victim aimed at its own one only."""
 
 
-STARTING = ("build_account", "_job.job", "run_by_doors")
-FIRST_START = ("[BASELINE]",)
+STARTING = ("build_account", "_job.job", "run_by_doors", "_take_over")
+FIRST_START = ("[BASELINE]", "FirstStart.")
 AFTER_WAIT = ("read_again",)
 IN_ORDER = ("give_up",)
 UNANSWERED = ("bus.read_plans apply", "bus.hold_values apply", "Executor._claim", "with plans")

@@ -9,6 +9,7 @@
     | short    | a foreign short from flat; rubbish on the stream; a reduction that the exchange forces      |
     | long     | a foreign long from flat, a plan during the hold, a forged close                            |
     | many     | opens and closes on three symbols at once; an operator's hold and release                   |
+    | rest     | an order that rests until a person's hold cancels it; one that fills at once; close         |
 
 Invariant: every step waits for its own end across deaths and asks for nothing that a person or a strategy would not;
 what can't come to its end in time is Stuck, and a finding. Plans that are refused because the moment was bad (a stamp
@@ -22,6 +23,7 @@ import contextlib
 import secrets
 from dataclasses import dataclass
 from decimal import Decimal
+from functools import partial
 from typing import TYPE_CHECKING
 
 from holdfast.clock import SystemClock
@@ -54,6 +56,8 @@ PASSING = frozenset(
 """Refusals of a moment: the same wish may pass a little later."""
 HIDDEN_MS = 3_600_000
 """How long the exchange's trade history keeps quiet where trades are hidden: longer than any drill."""
+RESTING, FAR_BELOW, FAR_ABOVE = "SYM006USDT", "90.00", "104.00"
+"""Inside the price band of a symbol that trades at about 100."""
 SWARM = ("SYM003USDT", "SYM004USDT", "SYM005USDT")
 OPEN_HOLDS = "SELECT hold_id, reason, owner, step_kind, step_text FROM hold WHERE symbol = ? AND released_ms IS NULL"
 GIVEN_UP = "closes brought no progress"
@@ -200,6 +204,31 @@ class Traffic:
         await self.release(SWARM[0])
         await asyncio.gather(*(self.flatten(symbol) for symbol in SWARM))
 
+    async def rest(self) -> None:
+        """An order rests, far from the market, and a hold ends it; another one meets the market."""
+        symbol = RESTING
+        limit = {"type": "LIMIT", "price": FAR_BELOW}
+        for _ in range(TRIES_MAX):
+            plan = asyncio.create_task(self.record.plan(self._name(symbol), symbol, "BUY", "1.00", **limit))
+            rests_or_ended = partial(self._rests_or_ended, symbol, plan)
+            try:
+                await self.record.until(rests_or_ended, f"{symbol} rests")
+                was_resting = not plan.done()
+                if was_resting:
+                    await self.ask(RequestKind.HOLD, symbol)
+                result = await plan
+            finally:
+                plan.cancel()
+            if was_resting:
+                await self.release(symbol)
+            if was_resting or result["error"] not in PASSING:
+                break
+        await self.trade(symbol, "BUY", "1.00", type="LIMIT", price=FAR_ABOVE)
+        await self.flatten(symbol)
+
+    async def _rests_or_ended(self, symbol: str, plan: asyncio.Task[dict[str, str]]) -> bool:
+        return plan.done() or any(row["state"] == "open" for row in self.record.rows(LIVE_ORDERS, symbol))
+
     async def swarm(self) -> None:
         """Three symbols at once, without a person."""
         await asyncio.gather(*(self.trade(symbol, "BUY", "2.00") for symbol in SWARM))
@@ -329,5 +358,5 @@ class Traffic:
         await self.record.until(written, f"request {request_id} is journaled")
 
 
-LANES: tuple[Lane, ...] = (Traffic.book, Traffic.person, Traffic.short, Traffic.long, Traffic.many)
+LANES: tuple[Lane, ...] = (Traffic.book, Traffic.person, Traffic.short, Traffic.long, Traffic.many, Traffic.rest)
 __all__ = ["LANES", "Resend", "Traffic"]
