@@ -9,8 +9,9 @@
     | its client id carries our prefix, but the journal knows no such order | stray: proves nothing, and halts |
     | its client id is not known                          | nothing proven: the evidence is incomplete |
 
-Trades of other legs, those up to the leg's watermark, and those booked already, are left out. What booked fills did
-beyond the ledger (a close's undo the drift) comes from the journal, as `undone`.
+Trades of other legs, those up to the leg's watermark (by id, or by time: one may show late, after a person adopted what
+it made of the position), and those booked already, are left out. What booked fills did beyond the ledger (a close's
+undo the drift) comes from the journal, as `undone`.
 
 Every drift is a sum (ADR 0010): since the watermark the position moved by all trades, the ledger by the parts that are
 its own, so   drift = own missing + forced + foreign + undone.   Evidence that is complete and adds up to the drift
@@ -83,13 +84,14 @@ class Evidence:
 
 
 def missing_trades(page: TradePage, ledger: LedgerState, booked: frozenset[TradeId]) -> tuple[Trade, ...]:
-    """The page's trades of this leg that were not booked, oldest first."""
+    """The page's trades of this leg that were not booked and that no adoption took in, oldest first."""
     return tuple(
         trade
         for trade in page.trades
         if trade.leg_of(ledger.leg.account) == ledger.leg
         and trade.trade_id not in booked
         and trade.trade_id > (ledger.watermark_trade_id or 0)
+        and trade.venue_ms > ledger.watermark_ms
     )
 
 

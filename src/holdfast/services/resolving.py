@@ -313,9 +313,8 @@ class Resolver:
         if not page.complete:
             return Footprint.NOT_READ
         held = view.of(order.leg).amt
-        by_others = moved_by_others(
-            (trade for trade in page.trades if trade.leg_of(context.account) == order.leg), others
-        )
+        ours = (trade for trade in page.trades if trade.leg_of(context.account) == order.leg)
+        by_others = moved_by_others((trade for trade in ours if trade.venue_ms > ledger.watermark_ms), others)
         fitting = (_position_before(order, ledger, close), ledger.amt + by_others)
         return Footprint.NONE if held in fitting else Footprint.MOVED
 

@@ -81,6 +81,13 @@ def test_trades_of_other_legs_and_booked_ones_are_left_out() -> None:
     assert missing_trades(page, LEDGER, frozenset({TradeId(102)})) == (mine[0], mine[2])
 
 
+def test_a_trade_that_shows_after_its_effect_was_adopted_counts_no_more() -> None:
+    """What happened until the moment that was adopted is in the ledger, whatever its id; what came after it is not."""
+    until, later = (replace(TRADE, trade_id=TradeId(n), venue_ms=NOW + n) for n in (101, 102))
+    adopted = replace(LEDGER, watermark_ms=until.venue_ms)
+    assert missing_trades(TradePage((until, later), complete=True), adopted, frozenset()) == (later,)
+
+
 def test_the_sums_are_signed_and_the_watermark_is_the_highest_id() -> None:
     """Forced and foreign trades add up with their signs; the highest id of the page is kept, whoever traded it."""
     trades = [
