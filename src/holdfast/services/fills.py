@@ -3,15 +3,18 @@
 Besides, the stream's newest word on each order: a LIMIT order that rests ends while nobody waits for it.
 
 Invariant: a trade of ours is never dropped here: either somebody in flight takes it, or it is late and the
-resolver books it; booking is once only by its trade id, so taking it twice does no harm.
+resolver books it; booking is once only by its trade id, so taking it twice does no harm. Late ones are bounded by
+`LATE_MAX`; beyond it the service ends rather than forget one.
 """
 
 from __future__ import annotations
 
 import asyncio
+from collections import OrderedDict
 from typing import TYPE_CHECKING
 
 from holdfast.domain.amounts import ZERO
+from holdfast.domain.errors import Unclassified
 from holdfast.domain.names import is_our_client_order_id
 
 if TYPE_CHECKING:
@@ -22,6 +25,11 @@ if TYPE_CHECKING:
     from holdfast.domain.trade import Trade
     from holdfast.services.knocks import Knocks
 
+LATE_MAX = 10_000
+"""Late trades that wait for the resolver. At that point the service ends: the next start asks the venue for them."""
+REPORTS_MAX = 1_000
+"""Words on orders that nobody took yet; the oldest go, and the resolver asks the venue about those in its turn."""
+
 
 class Fills:
     """Own trades on their way from the stream to the journal (a FeedListener)."""
@@ -30,7 +38,7 @@ class Fills:
         self._flying: dict[ClientOrderId, list[Trade]] = {}
         self._waiting: dict[ClientOrderId, asyncio.Event] = {}
         self._late: dict[ClientOrderId, list[Trade]] = {}
-        self._reports: dict[ClientOrderId, OrderReport] = {}
+        self._reports: OrderedDict[ClientOrderId, OrderReport] = OrderedDict()
         self._resolve = resolve
 
     def expect(self, name: ClientOrderId) -> None:
@@ -84,6 +92,11 @@ class Fills:
         """Take the stream's newest word on an order, if there is one that nobody took."""
         return self._reports.pop(name, None)
 
+    def _keep_report(self, name: ClientOrderId, report: OrderReport) -> None:
+        self._reports[name] = report
+        while len(self._reports) > REPORTS_MAX:
+            self._reports.popitem(last=False)
+
     # --- FeedListener ---------------------------------------------------------------------------------
 
     def on_trade(self, trade: Trade, report: OrderReport) -> None:
@@ -91,13 +104,15 @@ class Fills:
         name = report.client_order_id
         if not is_our_client_order_id(name):
             return
-        self._reports[name] = report
+        self._keep_report(name, report)
         if name in self._flying:
             self._flying[name].append(trade)
             event = self._waiting.get(name)
             if event is not None:
                 event.set()
             return
+        if sum(map(len, self._late.values())) >= LATE_MAX:
+            raise Unclassified(f"{LATE_MAX} trades wait to be booked: the journal takes none, so nothing may be traded")
         self._late.setdefault(name, []).append(trade)
         self._resolve.knock(name)
 
@@ -105,7 +120,7 @@ class Fills:
         """An own order changed: whoever resolves it may look again."""
         if not is_our_client_order_id(report.client_order_id):
             return
-        self._reports[report.client_order_id] = report
+        self._keep_report(report.client_order_id, report)
         if report.client_order_id not in self._flying:
             self._resolve.knock(report.client_order_id)
 

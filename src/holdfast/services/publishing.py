@@ -5,7 +5,13 @@ a stable id and marked in the journal afterwards; what was not marked is publish
 are coalesced: only what changed is written, holds at once, the rest every `COPIES_MS`. A bus that was wiped (its
 generation mark is gone) gets everything again.
 
-Bounds: `QUEUE_MAX` results wait at most (intake stops reading plans at that point); a batch is `BATCH_MAX`.
+Bounds, while the bus does not answer; a batch is `BATCH_MAX`:
+
+    results   `QUEUE_MAX`: intake stops reading plans at that point, nothing is dropped
+    events    `QUEUE_MAX`: what is more is not kept; it is read from the journal again once the queue is empty
+    closes    `CLOSES_MAX`: the message is dropped, loudly; it only wakes apply, which finds the close in the journal
+    permits   `QUEUE_MAX`: the oldest goes; they are copies for others and expire in a minute anyway
+    marks     `QUEUE_MAX`: what is not marked is published again at the next start
 """
 
 from __future__ import annotations
@@ -33,6 +39,8 @@ if TYPE_CHECKING:
 
 BATCH_MAX = 256
 QUEUE_MAX = 4_096
+CLOSES_MAX = 1_024
+"""Planned closes whose message waits for the bus; a leg has one close at a time."""
 URGENT_MS = 3
 """How long the copies of an urgent change wait all the same: the event, the look and the close go first."""
 CHECK_MS = 500
@@ -82,7 +90,10 @@ class Publisher:
         self._acks: deque[str] = deque()
         self._events: deque[JournaledEntry] = deque()
         self._closes: deque[Close] = deque()
-        self._permits: deque[StateCopy] = deque()
+        self._events_missed_from: int | None = None
+        """Entries after this one were not queued, because the queue was full."""
+        self._is_missing_more = False
+        self._permits: deque[StateCopy] = deque(maxlen=QUEUE_MAX)
         self._published: list[PlanResult] = []
         self._attached: dict[str, list[str]] = {}
         self._awaited: dict[str, str] = {}
@@ -136,14 +147,25 @@ class Publisher:
     def emit(self, entries: list[JournaledEntry]) -> None:
         """Put journaled entries on the event stream, those that belong there."""
         for entry in entries:
-            if entry.entry.kind in EVENT_KINDS:
+            if entry.entry.kind not in EVENT_KINDS:
+                continue
+            if self._events_missed_from is not None:
+                self._is_missing_more = True
+            elif len(self._events) >= QUEUE_MAX:
+                self._events_missed_from = entry.seq - 1
+                self._context.log.warning("events_wait", account=self._context.account, count=QUEUE_MAX)
+            else:
                 self._events.append(entry)
         if entries:
             self._work.set()
 
     def plan_closes(self, closes: list[Close]) -> None:
         """Put planned closes on the plan stream."""
-        self._closes.extend(closes)
+        for close in closes:
+            if len(self._closes) >= CLOSES_MAX:
+                self._context.log.warning("close_not_announced", account=self._context.account, plan_id=close.plan_id)
+            else:
+                self._closes.append(close)
         self._work.set()
 
     def show_permit(self, permit: Permit) -> None:
@@ -166,8 +188,8 @@ class Publisher:
             self._work.clear()
             try:
                 await self._flush()
-            except BusUnavailable as error:
-                self._context.log.warning("bus_unavailable", account=self._context.account, detail=str(error))
+            except (BusUnavailable, JournalBusy) as error:
+                self._context.log.warning("publishing_waits", account=self._context.account, detail=str(error))
                 self._work.set()
                 await asyncio.sleep(RETRY_MS / 1000)
 
@@ -179,7 +201,7 @@ class Publisher:
         else:
             after = await context.journal.query(context.account, lambda reads: reads.account().events_published_seq)
             self._emitted_seq = after
-            while entries := await self._entries_after(after):
+            while self._events_missed_from is None and (entries := await self._entries_after(after)):
                 self.emit(list(entries))
                 after = entries[-1].seq
             if not self._events:
@@ -209,11 +231,26 @@ class Publisher:
             for event in batch:
                 self._events.popleft()
                 self._emitted_seq = max(self._emitted_seq, event.seq)
+        await self._read_missed()
         while self._permits:
             copies = [self._permits[i] for i in range(min(len(self._permits), BATCH_MAX))]
             await self._bus.publish_copies(copies)
             for _ in copies:
                 self._permits.popleft()
+
+    async def _read_missed(self) -> None:
+        """Queue what was not queued while the queue was full: the journal has it, page by page."""
+        missed_from = self._events_missed_from
+        if missed_from is None:
+            return
+        self._is_missing_more = False
+        page = await self._entries_after(missed_from)
+        self._events.extend(entry for entry in page if entry.entry.kind in EVENT_KINDS)
+        if page or self._is_missing_more:
+            self._events_missed_from = page[-1].seq if page else missed_from
+            self._work.set()
+        else:
+            self._events_missed_from = None
 
     async def run_marks(self) -> None:
         """Mark in the journal what was published, in batches; what is not marked is published again at a start."""
@@ -230,7 +267,7 @@ class Publisher:
                     await self._mark(_events_published(seq))
                     self._marked_seq = seq
             except JournalBusy:
-                self._published.extend(done)
+                self._published.extend(done[: QUEUE_MAX - len(self._published)])
 
     async def _mark(self, mark: Callable[[Tx], None]) -> None:
         await self._context.transact(
