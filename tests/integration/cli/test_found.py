@@ -21,7 +21,11 @@ if TYPE_CHECKING:
 
 WHY = ("--yes", "--reason", "the test says so", "--name", "ada")
 ONE_WAY, HEDGE = "oneway", "hedge"
+CLOSING, ADOPTING = "closing", "adopting"
+"""Hedge accounts whose policy chooses."""
 SYMBOLS = ("BTCUSDT", "ETHUSDT", "SYM001USDT")
+NOT_ALLOWED = "SYM002USDT"
+"""Traded there by somebody, on nobody's allowlist."""
 
 
 class Place(NamedTuple):
@@ -36,17 +40,24 @@ class Place(NamedTuple):
 
     def sent(self, account: str) -> list[str]:
         """Client ids of all that our side ever sent."""
-        return [row["clientOrderId"] for symbol in SYMBOLS for row in self.desks[account].exchange.orders(symbol)]
+        return [
+            row["clientOrderId"]
+            for symbol in (*SYMBOLS, NOT_ALLOWED)
+            for row in self.desks[account].exchange.orders(symbol)
+        ]
 
 
 def stand(exchange: Exchange) -> dict[str, ExchangeAccount]:
     """Let both accounts hold positions, and one of them an order in the book, before anybody looks."""
-    accounts = {name: exchange.account(name, hedge=name == HEDGE) for name in (ONE_WAY, HEDGE)}
+    names = (ONE_WAY, HEDGE, CLOSING, ADOPTING)
+    accounts = {name: exchange.account(name, hedge=name != ONE_WAY) for name in names}
+    accounts[ONE_WAY].trade(NOT_ALLOWED, "BUY", "3")
     accounts[ONE_WAY].trade("BTCUSDT", "BUY", "0.5")
     accounts[ONE_WAY].trade("ETHUSDT", "SELL", "2")
     accounts[ONE_WAY].trade("BTCUSDT", "BUY", "0.1", price="1000", clientOrderId="web_resting")
-    accounts[HEDGE].trade("BTCUSDT", "BUY", "0.3", positionSide="LONG")
-    accounts[HEDGE].trade("BTCUSDT", "SELL", "0.2", positionSide="SHORT")
+    for name in (HEDGE, CLOSING, ADOPTING):
+        accounts[name].trade("BTCUSDT", "BUY", "0.3", positionSide="LONG")
+        accounts[name].trade("BTCUSDT", "SELL", "0.2", positionSide="SHORT")
     return accounts
 
 
@@ -57,6 +68,8 @@ def place(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Place]:
     plans = (
         AccountPlan(ONE_WAY, "oneway", SYMBOLS),
         AccountPlan(HEDGE, "hedge", SYMBOLS[:1], {"position_mode": "hedge"}),
+        AccountPlan(CLOSING, "closing", SYMBOLS[:1], {"position_mode": "hedge", "unledgered": "close"}),
+        AccountPlan(ADOPTING, "adopting", SYMBOLS[:1], {"position_mode": "hedge", "unledgered": "adopt"}),
     )
     with Exchange(folder) as exchange:
         accounts = stand(exchange)
@@ -91,6 +104,7 @@ def test_the_report_says_what_was_found_and_what_each_choice_would_do(place: Pla
     assert {key: (leg["side"], leg["found_amt"]) for key, leg in found.items()} == {
         "BTCUSDT": ("LONG", "0.5"),
         "ETHUSDT": ("SHORT", "-2"),
+        NOT_ALLOWED: ("LONG", "3"),
     }
     for leg in found.values():
         assert Decimal(leg["entry_price"]) > 0
@@ -134,6 +148,28 @@ def test_hedge_legs_are_found_apart_and_named_apart(place: Place) -> None:
     assert found["BTCUSDT:LONG"]["hold"] not in told
 
 
+@pytest.mark.parametrize(
+    ("account", "left", "sent"),
+    [
+        (CLOSING, {"LONG": "0", "SHORT": "0"}, {("SELL", "LONG", "0.3"), ("BUY", "SHORT", "0.2")}),
+        (ADOPTING, {"LONG": "0.3", "SHORT": "-0.2"}, set()),
+    ],
+)
+def test_a_policy_chooses_for_each_hedge_leg(
+    place: Place, account: str, left: dict[str, str], sent: set[tuple[str, str, str]]
+) -> None:
+    """Closed: one order a leg, by its own side. Adopted: no order at all. Then plans may trade, and nothing waits."""
+    desk = place.desks[account]
+    until(lambda: place.ask(account, "found").status == 0, "nothing waits")
+    desk.until_open("BTCUSDT")
+    for side, amount in left.items():
+        desk.until_agreed("BTCUSDT", side)
+        assert desk.exchange.position("BTCUSDT", side) == Decimal(amount)
+    orders = desk.exchange.orders("BTCUSDT")
+    assert {(one["side"], one["positionSide"], one["executedQty"]) for one in orders} == sent
+    assert len(orders) == len(sent)
+
+
 def test_nothing_is_traded_or_assumed_until_everything_is_adopted(place: Place) -> None:
     """Plans are refused while a position waits; `adopt --all` books both, sends nothing, and trading begins."""
     desk = place.desks[ONE_WAY]
@@ -145,7 +181,9 @@ def test_nothing_is_traded_or_assumed_until_everything_is_adopted(place: Place) 
     assert "nothing waits for a choice" in place.ask(ONE_WAY, "found").out
     desk.until_agreed("BTCUSDT")
     desk.until_agreed("ETHUSDT")
+    desk.until_agreed(NOT_ALLOWED)
     assert place.sent(ONE_WAY) == []
+    assert desk.bus.refusal(NOT_ALLOWED) == "symbol_not_allowed"
     desk.until_open("ETHUSDT")
     desk.bus.execute("ETHUSDT", "BUY", "0.5")
     assert desk.exchange.position("ETHUSDT") == Decimal("-1.5")
