@@ -1,6 +1,7 @@
 """From a verdict of row 8 to one close: how much, in which slice, for how long.
 
     qty = min over both looks of min(abs(E - L), abs(E)), rounded down to the step, cut to MARKET_LOT_SIZE.maxQty
+          (and by a little more where the rest would be smaller than the venue's smallest order)
 
 Looks of different signs close nothing: one of them shows a position that the close would raise.
 A larger amount is closed slice by slice: each slice is a plan of its own, planned from fresh facts after the one
@@ -51,10 +52,25 @@ def side_that_shrinks(exchange_amt: Decimal) -> Side:
     return Side.SELL if sign_of(exchange_amt) > 0 else Side.BUY
 
 
+def smallest_order(instrument: Instrument) -> Decimal:
+    """The smallest MARKET order on the step that both LOT_SIZE and MARKET_LOT_SIZE allow; 0 if neither says."""
+    bound = max(instrument.market_qty_min or ZERO, instrument.qty_min or ZERO)
+    floored = floor_to_step(bound, instrument.qty_step)
+    return floored if floored == bound else floored + instrument.qty_step
+
+
 def slice_of(qty: Decimal, instrument: Instrument) -> Decimal:
-    """Round down to the step and cut to the largest order that both LOT_SIZE and MARKET_LOT_SIZE allow."""
+    """Round down to the step and cut to the largest order that both LOT_SIZE and MARKET_LOT_SIZE allow.
+
+    A slice is made smaller if what it leaves would be too small for an order of its own, and can be large enough.
+    """
     bounds = [bound for bound in (instrument.market_qty_max, instrument.qty_max) if bound is not None]
-    return floor_to_step(min([qty, *bounds]), instrument.qty_step)
+    part = floor_to_step(min([qty, *bounds]), instrument.qty_step)
+    smallest = smallest_order(instrument)
+    if ZERO < floor_to_step(qty - part, instrument.qty_step) < smallest:
+        shorter = floor_to_step(qty - smallest, instrument.qty_step)
+        return shorter if smallest <= shorter < part else part
+    return part
 
 
 def close_plan_id(hold: Hold, attempt: int) -> PlanId:

@@ -34,7 +34,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from holdfast.decide.close import closable, closable_by_both, slice_of
+from holdfast.decide.close import closable, closable_by_both, slice_of, smallest_order
 from holdfast.decide.move import Move, MoveKind, look, operator, step_of
 from holdfast.decide.reconcile import Status
 from holdfast.domain.amounts import ZERO, format_amount
@@ -144,8 +144,10 @@ def _why_no_close(facts: EpisodeFacts) -> str | None:
         return "RECONCILE_CLOSE is switched off in the settings"
     if facts.trading is TradingState.HALTED:
         return "trading on the account is halted"
-    if facts.instrument is None or not facts.instrument.is_trading:
-        return "the venue does not trade the symbol now"
+    if facts.instrument is None:
+        return "symbol_not_trading: the venue lists no such symbol"
+    if not facts.instrument.is_trading:
+        return f"symbol_not_trading: the venue says {facts.instrument.status}; it is asked again"
     return None
 
 
@@ -169,8 +171,9 @@ def _may_close(facts: EpisodeFacts, hold: Hold | None) -> Move:
         if leg.now_ms > _deadline_ms(facts, hold):
             return operator(facts, "the looks at the position do not agree")
         return look(facts, hold, "the looks at the position do not agree yet")
-    if qty < max(facts.instrument.market_qty_min or ZERO, facts.instrument.qty_min or ZERO):
-        return operator(facts, "the drift is smaller than the venue's smallest order")
+    if qty < smallest_order(facts.instrument):
+        text = f"{format_amount(qty)} is smaller than the venue's smallest order ({smallest_order(facts.instrument)})"
+        return operator(facts, f"{text}: nothing can be sent")
     allowed = max(limits.close_notional_max, hold.approved_notional or ZERO)
     if facts.mark_price is None or facts.mark_price <= ZERO or amount * facts.mark_price > allowed:
         limit = f"the close is above close_notional_max ({limits.close_notional_max})"

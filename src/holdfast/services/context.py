@@ -53,6 +53,8 @@ class Rules:
     """Mark price, and our clock before it was read."""
     read_ns: int = 0
     """CLOCK_MONOTONIC before the instruments were read."""
+    are_doubted: bool = False
+    """The venue refused an order, or a close waits for its symbol to trade: the instruments are read again soon."""
     marks_ns: int = 0
     """The same of the mark prices."""
 

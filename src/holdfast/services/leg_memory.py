@@ -26,6 +26,8 @@ if TYPE_CHECKING:
     from holdfast.domain.sides import Leg
     from holdfast.domain.view import PositionView
     from holdfast.ports.journal import AccountState, Reads
+    from holdfast.services.context import Rules
+    from holdfast.services.picture import Picture
 
 
 @dataclass(slots=True)
@@ -42,6 +44,22 @@ class LegMemory:
     looked_ns: int = 0
     drift_ns: int | None = None
     """CLOCK_MONOTONIC when the drift that now stands was first evaluated."""
+
+    def shown(self, leg: Leg, picture: Picture, rules: Rules) -> Shown:
+        """What the venue showed of the leg until now, fixed before the transaction that decides about it."""
+        mark = rules.marks.get(leg.symbol)
+        looked = self.second.mark_price if self.second is not None else None
+        return Shown(
+            leg=leg,
+            view=picture.of(leg),
+            complete_read_ms=picture.complete_read_ms,
+            settling_since_ms=self.settling_since_ms,
+            evidence=self.evidence,
+            second=self.second,
+            earlier=self.earlier,
+            instrument=rules.instruments.get(leg.symbol),
+            mark_price=looked if looked is not None or mark is None else mark[0],
+        )
 
 
 def fresh_second(

@@ -29,14 +29,13 @@ from holdfast.services.first_start import FirstStart
 from holdfast.services.halting import halt_account
 from holdfast.services.holding import Written
 from holdfast.services.judged import Judged
-from holdfast.services.leg_memory import LegMemory, LegStep, Shown, read_leg
+from holdfast.services.leg_memory import LegMemory, LegStep, read_leg
 from holdfast.services.looks import Look, take_look
 from holdfast.services.moves import write_move
 from holdfast.services.quiet import Quiet
 
 if TYPE_CHECKING:
     from collections.abc import Callable
-    from decimal import Decimal
 
     from holdfast.decide.move import Move
     from holdfast.domain.close import Close
@@ -211,7 +210,7 @@ class Reconciler:
         started_ns = context.clock.monotonic_ns()
         out = Written([], [])
 
-        shown = [self._shown(leg) for leg in legs]
+        shown = [self._memory_of(leg).shown(leg, self.picture, context.rules) for leg in legs]
         baseline = is_first and self._first.speaks_of(shown)
         loop = asyncio.get_running_loop()
 
@@ -244,26 +243,8 @@ class Reconciler:
             self._after(judged, started_ns)
         self._announce(out, decided)
 
-    def _shown(self, leg: Leg) -> Shown:
-        """What the venue showed of the leg until now, fixed before the transaction that decides about it."""
-        memory = self._memory.setdefault(leg, LegMemory())
-        return Shown(
-            leg=leg,
-            view=self.picture.of(leg),
-            complete_read_ms=self.picture.complete_read_ms,
-            settling_since_ms=memory.settling_since_ms,
-            evidence=memory.evidence,
-            second=memory.second,
-            earlier=memory.earlier,
-            instrument=self.context.rules.instruments.get(leg.symbol),
-            mark_price=self._mark(leg, memory),
-        )
-
-    def _mark(self, leg: Leg, memory: LegMemory) -> Decimal | None:
-        if memory.second is not None and memory.second.mark_price is not None:
-            return memory.second.mark_price
-        known = self.context.rules.marks.get(leg.symbol)
-        return known[0] if known is not None else None
+    def _memory_of(self, leg: Leg) -> LegMemory:
+        return self._memory.setdefault(leg, LegMemory())
 
     # --- acting -----------------------------------------------------------------------------------------
 
@@ -272,6 +253,8 @@ class Reconciler:
         memory = self._memory[leg]
         verdict, move = judged.verdict, judged.move
         self._remember(memory, verdict, facts.leg.now_ms, started_ns)
+        if move.kind is MoveKind.OPERATOR and (facts.instrument is None or not facts.instrument.is_trading):
+            self.context.rules.are_doubted = True
         if move.kind in {MoveKind.NOTHING, MoveKind.AGREE}:
             self._settled(judged, memory)
         elif verdict.status is Status.SETTLING and memory.looks == 0:
@@ -317,7 +300,7 @@ class Reconciler:
 
     def _look(self, leg: Leg) -> None:
         """Take a look, unless one is under way; waits grow with each look of the episode."""
-        memory = self._memory.setdefault(leg, LegMemory())
+        memory = self._memory_of(leg)
         if memory.looking is not None:
             return
         wait_ms = LOOK_WAITS_MS[min(memory.looks, len(LOOK_WAITS_MS) - 1)]

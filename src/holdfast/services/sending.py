@@ -149,6 +149,7 @@ class Sender:
                 return Sent(concluded, Again.NO)
             case Refused(reason=reason, code=code, text=text):
                 detail = f"{code}: {text}" if code is not None else text
+                self._context.rules.are_doubted = True
                 concluded = await self._conclude(
                     permit, lambda order, now: refused(order, reason, detail, now), (), entry_id, "answer"
                 )

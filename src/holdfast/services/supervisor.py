@@ -30,6 +30,8 @@ MARKS_MS = 2_000
 CLOCK_MS = 60_000
 RULES_MS = 3_600_000
 """Instruments are read again after this."""
+RULES_DOUBTED_MS = 10_000
+"""Or after this, once somebody has reason to doubt them: a symbol that was halted may trade again, or the reverse."""
 
 _STANDS_BY = (
     f"another process runs this account's service, or was killed less than {LEASE_MS} ms ago: this one stands by"
@@ -98,7 +100,8 @@ async def keep_rules(context: Context, reader: VenueReader, turn: Turn) -> None:
         wait_ms = MARKS_MS * turn.count
         try:
             await read_marks(context, reader)
-            if not 0 <= context.clock.monotonic_ns() - context.rules.read_ns <= RULES_MS * 1_000_000:
+            life_ms = RULES_DOUBTED_MS if context.rules.are_doubted else RULES_MS
+            if not 0 <= context.clock.monotonic_ns() - context.rules.read_ns <= life_ms * 1_000_000:
                 await read_rules(context, reader)
         except VenueUnavailable as error:
             context.log.warning("rules_failed", account=context.account, detail=str(error))
@@ -139,7 +142,7 @@ async def read_marks(context: Context, reader: VenueReader) -> None:
 
 async def read_rules(context: Context, reader: VenueReader) -> None:
     """Read all instruments once."""
-    read_ns = context.clock.monotonic_ns()
+    read_ns, context.rules.are_doubted = context.clock.monotonic_ns(), False
     context.rules.instruments = await reader.instruments()
     context.rules.read_ns = read_ns
 

@@ -7,7 +7,7 @@ from itertools import product
 
 import pytest
 
-from holdfast.decide.close import closable, closable_by_both, plan_close, side_that_shrinks, slice_of
+from holdfast.decide.close import closable, closable_by_both, plan_close, side_that_shrinks, slice_of, smallest_order
 from holdfast.domain.close import CloseState
 from holdfast.domain.names import is_plan_id
 from holdfast.domain.sides import Decision, Side
@@ -116,6 +116,20 @@ def test_a_slice_obeys_the_step_and_both_filters(
         qty_max=D(lot_max) if lot_max is not None else None,
     )
     assert slice_of(D(qty), rules) == D(expected)
+
+
+def test_slices_leave_nothing_that_is_too_small_to_close() -> None:
+    """Whatever the bounds, slices take off all but less than a step, unless all of it is smaller than an order."""
+    for step, bound, largest, qty in product((1, 2), range(1, 6), range(1, 9), range(1, 21)):
+        rules = replace(INSTRUMENT, qty_step=D(step), qty_min=None, qty_max=None, market_qty_min=D(bound))
+        rules = replace(rules, market_qty_max=D(largest))
+        smallest, left = smallest_order(rules), D(qty)
+        assert bound <= smallest < bound + step
+        while (part := slice_of(left, rules)) >= smallest:
+            assert part <= largest
+            left -= part
+        if largest >= 2 * smallest:
+            assert left < step or qty < smallest, (step, bound, largest, qty)
 
 
 def test_a_large_close_ends_slice_by_slice() -> None:

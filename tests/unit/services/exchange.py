@@ -67,6 +67,8 @@ class Exchange:
     book_reads: int = 0
     before_book: Callable[[], Awaitable[None]] | None = None
     """Run once, while the order book is being read."""
+    status: str = "TRADING"
+    """Of every symbol."""
     trades_are_hidden: bool = False
     """Whether `userTrades` shows none."""
     lookups: int = 0
@@ -203,7 +205,7 @@ class Exchange:
         return self.clock.now_ms()
 
     async def instruments(self) -> Mapping[Symbol, Instrument]:
-        return {INSTRUMENT.symbol: INSTRUMENT}
+        return {INSTRUMENT.symbol: replace(INSTRUMENT, status=self.status)}
 
     async def mark_prices(self) -> Mapping[Symbol, Decimal]:
         return {INSTRUMENT.symbol: PRICE}
