@@ -78,6 +78,9 @@ class DiskSession(SqliteSession):
             self._disk.refusals += 1
         return super().classify(error)
 
+    def begin_read(self) -> None:
+        """Nothing: a read runs without an await, and nothing is uncommitted between two steps."""
+
     def close(self) -> None:
         """Nothing: the disk stays."""
 

@@ -81,12 +81,18 @@ class Trouble:
             self._resume(unit)
         if machine.is_off:
             machine.power_on()
-        for symbol in sorted(self.exchange.account.books):
-            cancel_all(venue.exchange, self.exchange.account, symbol)
+        self.end_resting()
         if self.exchange.account.mode is not self.exchange.mode:
             self._empty()
             self._mode_back(self.exchange.mode)
         machine.net.looked()
+
+    def end_resting(self) -> None:
+        """Somebody cancels what rests: a limit order has no result before its end."""
+        account = self.exchange.account
+        for symbol in sorted(account.books):
+            if account.books[symbol].open:
+                cancel_all(self.exchange.venue.exchange, account, symbol)
 
     def hits(self) -> None:
         """Count what the simulator's faults struck."""

@@ -157,6 +157,7 @@ class World:
             self.desk.before_read(request.params["symbol"])
 
     def _is_over(self) -> bool:
+        self.trouble.end_resting()
         self.desk.on_duty()
         return self.oracle.is_at_rest()
 
