@@ -98,6 +98,60 @@ class PlanClient:
         )
         return await self.outcome(plan, timeout_s=timeout_s)
 
+    async def limit(
+        self,
+        symbol: str,
+        side: str,
+        qty: str,
+        price: str,
+        *,
+        time_in_force: str = "GTC",
+        timeout_s: float = 5.0,
+        plan_id: str | None = None,
+        reduce_only: bool = False,
+        position_side: str | None = None,
+        reason: str = "client",
+    ) -> PlanResult:
+        """Hand in a LIMIT plan and wait for its one outcome, which comes when its order ends.
+
+        `time_in_force` is GTC, IOC, FOK or GTX (post-only). An order that still rests after `timeout_s` raises
+        FateUnknown, which carries the plan's id: wait on with the same id, or `cancel` it. Raises like `execute`.
+        """
+        return await self.execute(
+            symbol,
+            side,
+            qty,
+            timeout_s=timeout_s,
+            plan_id=plan_id,
+            reduce_only=reduce_only,
+            order_type="LIMIT",
+            price=price,
+            time_in_force=time_in_force,
+            position_side=position_side,
+            reason=reason,
+        )
+
+    async def cancel(
+        self, symbol: str, cancels: str, *, timeout_s: float = 5.0, plan_id: str | None = None, reason: str = "client"
+    ) -> PlanResult:
+        """Hand in a CANCEL of the plan `cancels` and wait for its own outcome.
+
+        `executed` is true once the order is out of the book with a part or all of it unfilled; `nothing_to_cancel` says
+        that it was filled, or had ended, or never was. The cancelled plan has its own outcome. Raises like `execute`.
+        """
+        plan = checked_plan(
+            {
+                "plan_id": plan_id if plan_id is not None else f"client-{secrets.token_hex(12)}",
+                "symbol": symbol,
+                "decision": "CANCEL",
+                "cancels": cancels,
+                "reason": reason,
+                "timestamp": str(self._clock.now_ms()),
+                "source": "client",
+            }
+        )
+        return await self.outcome(plan, timeout_s=timeout_s)
+
     async def outcome(self, plan: Plan, *, timeout_s: float = 5.0) -> PlanResult:
         """Hand in any plan and wait for its outcome. Raises like `execute`."""
         waiter: asyncio.Future[PlanResult] | None = None

@@ -129,3 +129,32 @@ def test_an_order_that_somebody_cancels_at_the_exchange_reports(world: World) ->
     world.exchange.post("cancel", account="main", symbol=symbol)
     result = desk.bus.result_of_entry(entry_id)
     assert (result["executed"], result["error"], result["status"]) == ("false", "canceled", "NOT_FILLED")
+
+
+def test_a_cancel_by_plan_id_ends_the_order_and_answers_both(world: World) -> None:
+    """CANCEL names the plan: the order leaves the book, the plan says `canceled`, the CANCEL that it is done."""
+    desk, symbol = world.main, world.symbol()
+    desk.until_open(symbol)
+    plan = limit(symbol, "BUY", "0.50", "99.00")
+    entry_id = rest(desk, plan)
+    wish = new_plan(symbol, "", "", decision="CANCEL", cancels=plan["plan_id"])
+    wish = {name: value for name, value in wish.items() if name not in {"side", "qty", "type", "reduceOnly"}}
+    done = desk.bus.ask(wish)
+    assert (done["executed"], done["status"], done["decision"]) == ("true", "CANCELED", "CANCEL")
+    assert desk.bus.result_of_entry(entry_id)["error"] == "canceled"
+    assert open_orders(desk, symbol) == []
+    again = desk.bus.ask({**wish, "plan_id": f"{wish['plan_id']}-again"})
+    assert (again["executed"], again["error"]) == ("false", "nothing_to_cancel")
+
+
+def test_a_cancel_whose_answer_is_lost_is_asked_about(world: World) -> None:
+    """The exchange cancels and does not answer: the order's end is found by asking, and both plans are answered."""
+    desk, symbol = world.main, world.symbol()
+    desk.until_open(symbol)
+    plan = limit(symbol, "BUY", "0.50", "99.00")
+    entry_id = rest(desk, plan)
+    lost = desk.exchange.arm("timeout_executed", method="DELETE", path="/fapi/v1/order", symbol=symbol)
+    done = desk.bus.ask(new_plan(symbol, "BUY", "1", decision="CANCEL", cancels=plan["plan_id"]))
+    assert done["executed"] == "true"
+    assert desk.bus.result_of_entry(entry_id)["error"] == "canceled"
+    assert lost.hits == 1

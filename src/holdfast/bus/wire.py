@@ -8,11 +8,12 @@
     a field of a plan twice                                               bad_field
     no field that a plan has, or one of them is not UTF-8                 unreadable
     a required field absent or empty (RECONCILE_CLOSE: its four too)      missing_field
-    a decision that is none of the three                                  unknown_decision
+    a decision that is none of the four                                   unknown_decision
     a venue's order type or time in force that we don't send              unsupported
     a value that cannot be read                                           bad_field
     a quantity that is not one finite positive number                     bad_qty
 
+A CANCEL needs only `plan_id, symbol, decision, cancels, reason, timestamp`; what an order would be made of is not read.
 Names of fields are matched exactly; the words of decision, side, type, timeInForce and positionSide in any case.
 Fields that a plan does not have are ignored. Optional fields may be present and empty.
 Source of facts: DESIGN, bus contract.
@@ -36,7 +37,7 @@ from holdfast.bus.values import (
     time_ms_of,
     words_of,
 )
-from holdfast.domain.amounts import format_amount
+from holdfast.domain.amounts import ZERO, format_amount
 from holdfast.domain.errors import BadPlan
 from holdfast.domain.names import HoldId, PlanId, Symbol, is_plan_id, is_symbol
 from holdfast.domain.plan import CloseClaim, Plan, PlanEntry
@@ -56,9 +57,10 @@ SYMBOL_CHARS_MAX = 32
 DECISION_CHARS_MAX = 32
 
 REQUIRED = ("plan_id", "symbol", "decision", "side", "qty", "type", "reduceOnly", "reason", "timestamp")
+CANCEL_REQUIRED = ("plan_id", "symbol", "decision", "cancels", "reason", "timestamp")
 CLOSE_REQUIRED = ("hold_id", "exchange_amt", "ledger_amt", "expires")
 OPTIONAL = ("price", "timeInForce", "positionSide", "source", "expires")
-_KNOWN = frozenset(name.encode() for name in (*REQUIRED, *CLOSE_REQUIRED, *OPTIONAL))
+_KNOWN = frozenset(name.encode() for name in (*REQUIRED, *CANCEL_REQUIRED, *CLOSE_REQUIRED, *OPTIONAL))
 
 _DECISIONS = words_of(Decision)
 _SIDES = words_of(PlanSide)
@@ -119,8 +121,10 @@ def _check_size(flat: Sequence[bytes]) -> None:
 def _plan_of(fields: Mapping[str, str]) -> Plan:
     if not fields:
         raise BadPlan(Reason.UNREADABLE, "no field of a plan")
+    decision = _DECISIONS.get(fields.get("decision", "").lower())
+    if decision is Decision.CANCEL:
+        return _cancel_of(fields)
     _check_present(REQUIRED, fields)
-    decision = _DECISIONS.get(fields["decision"].lower())
     if decision is None:
         raise BadPlan(Reason.UNKNOWN_DECISION, f"decision: {shown(fields['decision'])}")
     if decision is Decision.RECONCILE_CLOSE:
@@ -133,7 +137,7 @@ def _plan_of(fields: Mapping[str, str]) -> Plan:
     if timestamp_ms is None:
         raise BadPlan(Reason.MISSING_FIELD, "missing or empty: timestamp")
     return Plan(
-        plan_id=_plan_id_of(fields),
+        plan_id=_plan_id_of(fields, "plan_id"),
         symbol=_symbol_of(fields),
         decision=decision,
         side=choice_of(fields, "side", _SIDES),
@@ -151,16 +155,37 @@ def _plan_of(fields: Mapping[str, str]) -> Plan:
     )
 
 
+def _cancel_of(fields: Mapping[str, str]) -> Plan:
+    _check_present(CANCEL_REQUIRED, fields)
+    timestamp_ms = time_ms_of(fields, "timestamp")
+    if timestamp_ms is None:
+        raise BadPlan(Reason.MISSING_FIELD, "missing or empty: timestamp")
+    return Plan(
+        plan_id=_plan_id_of(fields, "plan_id"),
+        symbol=_symbol_of(fields),
+        decision=Decision.CANCEL,
+        side=PlanSide.CLOSE,
+        qty=ZERO,
+        order_type=OrderType.MARKET,
+        reduce_only=True,
+        reason=text_of(fields, "reason"),
+        timestamp_ms=timestamp_ms,
+        source=text_of(fields, "source"),
+        expires_ms=time_ms_of(fields, "expires"),
+        cancels=_plan_id_of(fields, "cancels"),
+    )
+
+
 def _check_present(names: Sequence[str], fields: Mapping[str, str]) -> None:
     missing = [name for name in names if not fields.get(name)]
     if missing:
         raise BadPlan(Reason.MISSING_FIELD, f"missing or empty: {', '.join(missing)}")
 
 
-def _plan_id_of(fields: Mapping[str, str]) -> PlanId:
-    text = text_of(fields, "plan_id")
+def _plan_id_of(fields: Mapping[str, str], name: str) -> PlanId:
+    text = text_of(fields, name)
     if not is_plan_id(text):
-        raise BadPlan(Reason.BAD_FIELD, f"plan_id: not 1 to 128 letters, digits or . _ : / - : {shown(text)}")
+        raise BadPlan(Reason.BAD_FIELD, f"{name}: not 1 to 128 letters, digits or . _ : / - : {shown(text)}")
     return PlanId(text)
 
 
@@ -216,6 +241,8 @@ def encode_plan(plan: Plan) -> tuple[bytes, ...]:
         "source": plan.source,
         "expires": str(plan.expires_ms) if plan.expires_ms is not None else "",
     }
+    if plan.cancels is not None:
+        pairs = {name: pairs.get(name, plan.cancels) for name in (*CANCEL_REQUIRED, "source", "expires")}
     if plan.close_claim is not None:
         pairs["hold_id"] = plan.close_claim.hold_id
         pairs["exchange_amt"] = format_amount(plan.close_claim.exchange_amt)

@@ -213,11 +213,9 @@ def _intent(said: Said, entry: Entry) -> str:
     )
 
 
-def _cancel_asked(said: Said, entry: Entry) -> str:
-    return (
-        f"Order {said.text('client_order_id')} of plan {entry.plan_id} is to be cancelled: {said.text('why')}. Written "
-        "down first, then asked for."
-    )
+def _cancel_asked(said: Said, _entry: Entry) -> str:
+    name, why = said.text("client_order_id"), said.text("why")
+    return f"Order {name} is to be cancelled: {why}. Written down first, then asked for."
 
 
 def _order_outcome(said: Said, _entry: Entry) -> str:
@@ -285,7 +283,8 @@ def _manual(said: Said, _entry: Entry) -> str:
 def _plan_refused(said: Said, entry: Entry) -> str:
     error = said.text("error")
     meaning = said.text("detail") or _REASONS.get(error, "")
-    return f"Plan {entry.plan_id} ({said.text('side')} {said.text('qty')}) was refused: {error}: {meaning}"
+    what = f"cancel {said.text('cancels')}" if said.text("cancels") else f"{said.text('side')} {said.text('qty')}"
+    return f"Plan {entry.plan_id} ({what}) was refused: {error}: {meaning}"
 
 
 def _requested(said: Said, entry: Entry) -> str:

@@ -13,6 +13,7 @@ from holdfast.client import PlanClient
 from holdfast.domain.errors import BusUnavailable, CannotStart
 from holdfast.domain.names import is_plan_id
 from holdfast.domain.reasons import REASON_TEXT
+from holdfast.domain.sides import Decision
 from holdfast.settings import load_settings
 
 if TYPE_CHECKING:
@@ -33,12 +34,44 @@ class Ticket:
     symbol: str
     side: str
     qty: str
+    price: str
+    """"" for a MARKET plan."""
+    time_in_force: str
     plan_id: str
     """"" for one of the client's making."""
     is_reduce_only: bool
     position_side: str
     reason: str
     wait_s: float
+
+
+@dataclass(frozen=True, slots=True)
+class CancelTicket:
+    """What the command line said of a cancel."""
+
+    symbol: str
+    cancels: str
+    plan_id: str
+    reason: str
+    wait_s: float
+
+
+async def submit_cancel(ticket: CancelTicket, account: str, settings_path: Path, *, as_json: bool) -> int:
+    """Hand it in and print what came of it. Raises like `submit_plan`."""
+    settings = load_settings(settings_path)
+    prefix = settings.bus_prefix(one_account(settings, account))
+    for name, plan_id in (("PLAN_ID", ticket.cancels), ("--id", ticket.plan_id or "x")):
+        if not is_plan_id(plan_id):
+            raise CannotStart(f"{name} has 1 to 128 letters, digits and . _ : / -")
+    async with PlanClient(bus_url(settings), prefix) as plans:
+        result = await plans.cancel(
+            symbol_of(ticket.symbol),
+            ticket.cancels,
+            timeout_s=ticket.wait_s,
+            plan_id=ticket.plan_id or None,
+            reason=reason_of(ticket.reason),
+        )
+    return _shown(result, as_json=as_json)
 
 
 async def submit_plan(ticket: Ticket, account: str, settings_path: Path, *, as_json: bool) -> int:
@@ -51,6 +84,8 @@ async def submit_plan(ticket: Ticket, account: str, settings_path: Path, *, as_j
     side = SIDES.get(ticket.side.strip().upper())
     if side is None:
         raise CannotStart(f"--side is BUY, SELL or close, not {ticket.side[:40]!r}")
+    if ticket.time_in_force and not ticket.price:
+        raise CannotStart("--time-in-force needs --price: a MARKET plan has none")
     if ticket.plan_id and not is_plan_id(ticket.plan_id):
         raise CannotStart("--id has 1 to 128 letters, digits and . _ : / -")
     position_side = position_side_of(ticket.position_side)
@@ -62,9 +97,16 @@ async def submit_plan(ticket: Ticket, account: str, settings_path: Path, *, as_j
             timeout_s=ticket.wait_s,
             plan_id=ticket.plan_id or None,
             reduce_only=ticket.is_reduce_only,
+            order_type="LIMIT" if ticket.price else "MARKET",
+            price=ticket.price or None,
+            time_in_force=ticket.time_in_force or None,
             position_side=None if position_side is None else position_side.value,
             reason=reason_of(ticket.reason),
         )
+    return _shown(result, as_json=as_json)
+
+
+def _shown(result: PlanResult, *, as_json: bool) -> int:
     if as_json:
         _print_json(result)
     else:
@@ -89,6 +131,8 @@ def bus_url(settings: Settings) -> str:
 def text_of(result: PlanResult) -> str:
     """The outcome as one line."""
     again = ", answered before (duplicate)" if result.duplicate else ""
+    if result.executed and result.decision == Decision.CANCEL.value:
+        return f"plan {result.plan_id}: cancelled: {result.detail}{again}"
     if result.executed:
         return (
             f"plan {result.plan_id}: executed: {result.status} {amount_text(result.filled_qty)} {result.symbol} at "

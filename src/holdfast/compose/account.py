@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from holdfast.domain.entry import EntryKind
 from holdfast.domain.errors import CannotStart, KeysRejected, VenueUnavailable
 from holdfast.services.alerting import Alerting
+from holdfast.services.cancel_plans import CancelPlans
 from holdfast.services.cancelling import Canceller
 from holdfast.services.closing import Closer
 from holdfast.services.context import Context, Lease, Wakes
@@ -236,6 +237,7 @@ def _apply_job(  # noqa: PLR0917 - the parts it joins, each named
     feed.listen(fills)
     publisher = Publisher(context, bus, None)
     context.emit = publisher.emit
+    context.answer = lambda result: publisher.publish(result, None)
     holds = BusHolds(context, bus)
     sender = Sender(context, trader, fills, resolve)
     executor = Executor(context, trader, sender, publisher, holds)
@@ -253,7 +255,7 @@ def _apply_job(  # noqa: PLR0917 - the parts it joins, each named
         count = await world.journal.query(context.account, lambda reads: reads.count_entries(EntryKind.CLOSE_DONE))
         context.metrics.closes_before(count)
         await while_leased(context, _take_over(resolver, open_orders))
-        intake = Intake(context, bus, executor, closer, publisher, holds)
+        intake = Intake(context, bus, executor, closer, publisher, holds, CancelPlans(context, publisher))
         tasks: list[Task] = [
             ("lease", lambda: keep_lease(context)),
             ("rules", lambda: keep_rules(context, trader, turn)),

@@ -7,6 +7,8 @@
     remedies    a difference x evidence x policies -> what ends it      (book, write down, close, ask)
     close       a verdict of row 8 -> one close: size, slice, life
     permit      EXECUTE x facts x limits -> Permit | Refusal            (P3.3 and P3.2)
+    cancel_plan CANCEL x the order that it names -> the wish that it end | Refusal
+    cancelling  an order that rests x holds, closes, halt -> whether it must end
     guardrails  RECONCILE_CLOSE, OPERATOR_CLOSE x facts -> Permit | Refusal
     recovery    an order without an answer x what the venue says -> Resolution
     outcome     what a request brought back -> what the order is now

@@ -25,14 +25,16 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from holdfast.domain.amounts import ZERO
+from holdfast.domain.amounts import ZERO, format_amount
 from holdfast.domain.order import Order, OrderReport, OrderState, VenueOrderStatus
 from holdfast.domain.plan import PlanResult
 from holdfast.domain.reasons import Reason
-from holdfast.domain.sides import OrderType
+from holdfast.domain.sides import Decision, OrderType
 
 if TYPE_CHECKING:
     from decimal import Decimal
+
+    from holdfast.domain.names import PlanId
 
 
 def adopt_report(order: Order, report: OrderReport, now_ms: int) -> Order:
@@ -118,6 +120,37 @@ def result_of(order: Order, entry_id: str, avg_price: Decimal | None, now_ms: in
         detail=order.error_detail,
         filled_qty=max(order.booked_qty, order.executed_qty),
         avg_price=order.avg_price if order.avg_price is not None else avg_price,
+        client_order_id=order.client_order_id,
+        order_id=order.venue_order_id,
+        duplicate=False,
+        timestamp_ms=now_ms,
+    )
+
+
+def cancel_result(order: Order, plan_id: PlanId, now_ms: int) -> PlanResult:
+    """The outcome of a CANCEL plan once the order that it wanted ended is final.
+
+        | the order ended                                   | the CANCEL                                       |
+        |---------------------------------------------------|--------------------------------------------------|
+        | PARTIAL, NOT_FILLED: a part or all was left       | executed=true, status CANCELED                   |
+        | FILLED, or it never rested (REFUSED, NOT_ACCEPTED) | executed=false, nothing_to_cancel               |
+
+    It fills nothing itself: `filled_qty` is 0, and what the order had is its own plan's result.
+    """
+    ended = order.state in {OrderState.PARTIAL, OrderState.NOT_FILLED}
+    filled = format_amount(max(order.executed_qty, order.booked_qty))
+    return PlanResult(
+        result_id=f"cancel-{plan_id}",
+        plan_id=plan_id,
+        entry_id="",
+        symbol=order.leg.symbol,
+        decision=Decision.CANCEL.value,
+        executed=ended,
+        status="CANCELED" if ended else "REFUSED",
+        error="" if ended else Reason.NOTHING_TO_CANCEL.value,
+        detail=f"the order of plan {order.plan_id} ended {order.state.value}, {filled} of it filled",
+        filled_qty=ZERO,
+        avg_price=None,
         client_order_id=order.client_order_id,
         order_id=order.venue_order_id,
         duplicate=False,

@@ -50,13 +50,15 @@ class Plan:
     source: str = ""
     expires_ms: int | None = None
     close_claim: CloseClaim | None = None
+    cancels: PlanId | None = None
+    """The plan whose resting order a CANCEL ends; a CANCEL has no side, quantity or type of its own."""
 
     def content_hash(self) -> str:
         """SHA-256 over the fields that make the instruction; timestamp and source are left out.
 
         A producer that sends its plan again after a lost connection may stamp it anew: that is a repeat.
         """
-        parts = (
+        parts: tuple[str, ...] = (
             self.plan_id,
             self.symbol,
             self.decision.value,
@@ -69,6 +71,8 @@ class Plan:
             self.position_side.value if self.position_side is not None else "",
             self.close_claim.hold_id if self.close_claim is not None else "",
         )
+        if self.cancels is not None:  # left out otherwise: an older journal's hashes must stay what they are
+            parts += (self.cancels,)
         return hashlib.sha256("\x1f".join(parts).encode()).hexdigest()
 
 
@@ -97,7 +101,7 @@ class PlanResult:
     symbol: str
     decision: str
     executed: bool
-    """True if anything was filled, a partial fill included."""
+    """True if anything was filled, a partial fill included; a CANCEL: the order ended, not filled or not whole."""
     status: str
     """Order state's word (FILLED, PARTIAL, REFUSED ...)."""
     error: str

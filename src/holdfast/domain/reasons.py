@@ -84,6 +84,7 @@ class Reason(Enum):
     NOT_FILLED = "not_filled"
     CANCELED = "canceled"
     EXPIRED_UNFILLED = "expired_unfilled"
+    NOTHING_TO_CANCEL = "nothing_to_cancel"
     POST_ONLY_WOULD_TAKE = "post_only_would_take"
     NOT_ACCEPTED = "not_accepted"
     INTERNAL = "internal"
@@ -95,7 +96,7 @@ REASON_TEXT: dict[Reason, str] = {
     Reason.BAD_FIELD: "A field's value cannot be read.",
     Reason.BAD_QTY: "The quantity is not one finite positive number.",
     Reason.TOO_LARGE: "The entry is larger than a plan may be.",
-    Reason.UNKNOWN_DECISION: "The decision is none of EXECUTE, RECONCILE_CLOSE, OPERATOR_CLOSE.",
+    Reason.UNKNOWN_DECISION: "The decision is none of EXECUTE, CANCEL, RECONCILE_CLOSE, OPERATOR_CLOSE.",
     Reason.UNKNOWN_SYMBOL: "The venue lists no such symbol.",
     Reason.UNSUPPORTED: "The order type or time in force is not supported.",
     Reason.STALE_PLAN: "The plan is older than `plan_age_ms_max`, or its `expires` has passed.",
@@ -158,6 +159,7 @@ REASON_TEXT: dict[Reason, str] = {
     Reason.NOT_FILLED: "The order was accepted and ended without any fill.",
     Reason.CANCELED: "The order was cancelled before any of it was filled.",
     Reason.EXPIRED_UNFILLED: "The order's time in force ended before any of it was filled (IOC and FOK: at once).",
+    Reason.NOTHING_TO_CANCEL: "No order of the named plan rests: there is none, or it has ended (filled, perhaps).",
     Reason.POST_ONLY_WOULD_TAKE: "A post-only (GTX) order would have been filled at once; the venue refused it.",
     Reason.NOT_ACCEPTED: "The order's answer never came, and it was proven not to have been accepted.",
     Reason.INTERNAL: "Something nobody foresaw; the account is halted.",

@@ -60,6 +60,8 @@ class Decision(Enum):
     EXECUTE = "EXECUTE"
     RECONCILE_CLOSE = "RECONCILE_CLOSE"
     OPERATOR_CLOSE = "OPERATOR_CLOSE"
+    CANCEL = "CANCEL"
+    """Ends the resting order of another plan; never becomes an order itself."""
 
 
 class OrderType(Enum):

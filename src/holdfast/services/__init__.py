@@ -15,6 +15,7 @@
     sending     one request, its outcome, its fills
     hearing     what the stream tells of own orders
     resolving   orders without an answer: asked about until proven
+    cancel_plans one CANCEL: the wish that another plan's resting order end
     cancelling  own resting orders that must end: journaled, asked for, recorded
     open_orders what rests at the venue beside what the journal believes to rest
     requests    what an operator asked for

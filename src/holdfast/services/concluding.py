@@ -10,7 +10,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-from holdfast.decide.outcome import result_of
+from holdfast.decide.outcome import cancel_result, result_of
 from holdfast.domain.amounts import ZERO, format_amount
 from holdfast.domain.close import CloseState
 from holdfast.domain.entry import Entry, EntryKind, JournaledEntry
@@ -57,6 +57,7 @@ async def conclude(
     """Apply `change(order, now_ms)` and book `trades`; None if the journal has no such order."""
     written: list[JournaledEntry] = []
     ended: list[Concluded] = []
+    cancels: list[PlanResult] = []
 
     def read(reads: Reads) -> tuple[Order | None, int]:
         return reads.order(name), reads.now_ms()
@@ -68,6 +69,7 @@ async def conclude(
     def write(tx: Tx, choice: Order | None, facts: tuple[Order | None, int]) -> None:
         written.clear()
         ended.clear()
+        cancels.clear()
         before, now_ms = facts
         if choice is None or before is None:
             return
@@ -87,17 +89,20 @@ async def conclude(
             result = result_of(order, entry_id, average_price(booked), now_ms)
             tx.put_plan(order.plan_id, record.content_hash, order.leg.symbol, result)
             written.extend(end_close(tx, order, context.limits, now_ms))
+        cancels[:] = answer_cancels(tx, order, now_ms)
         ended.append(Concluded(order, result if order.state.is_final else None, is_first))
 
     await context.transact(read=read, decide=decide, write=write)
     if not ended:
         return None
     context.emit(written)
-    _tell(context, ended[0], written)
+    _tell(context, ended[0], written, cancels)
     return ended[0]
 
 
-def _tell(context: Context, concluded: Concluded, written: list[JournaledEntry]) -> None:
+def _tell(context: Context, concluded: Concluded, written: list[JournaledEntry], cancels: list[PlanResult]) -> None:
+    for result in cancels:
+        context.answer(result)
     if any(each.entry.kind is EntryKind.ALERT for each in written):
         context.wakes.alerts.knock("late")
     order = concluded.order
@@ -121,6 +126,19 @@ def _tell(context: Context, concluded: Concluded, written: list[JournaledEntry])
     )
     if order.decision is Decision.RECONCILE_CLOSE and concluded.is_first and order.executed_qty > ZERO:
         context.metrics.close_executed()
+
+
+def answer_cancels(tx: Tx, order: Order, now_ms: int) -> list[PlanResult]:
+    """The outcomes of the CANCEL plans that waited for the order's end, each given once."""
+    given: list[PlanResult] = []
+    if order.cancel is None or not order.state.is_final:
+        return given
+    for plan_id in order.cancel.plans:
+        record = tx.plan(plan_id)
+        if record is not None and record.result is None:
+            given.append(cancel_result(order, plan_id, now_ms))
+            tx.put_plan(plan_id, record.content_hash, order.leg.symbol, given[-1])
+    return given
 
 
 def outcome_entry(order: Order, was: OrderState, why: str) -> Entry:

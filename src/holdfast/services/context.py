@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from holdfast.domain.instrument import Instrument
     from holdfast.domain.limits import Limits
     from holdfast.domain.names import AccountId, PlanId, Symbol
+    from holdfast.domain.plan import PlanResult
     from holdfast.domain.sides import Leg
     from holdfast.ports.clock import Clock
     from holdfast.ports.journal import Choice as _Choice
@@ -102,6 +103,8 @@ class Context:
     lease: Lease
     emit: Callable[[list[JournaledEntry]], None]
     """Hand journaled entries to the publisher after their commit."""
+    answer: Callable[[PlanResult], None] = lambda _result: None
+    """Hand the outcome of a plan that nobody here carries in hand to the publisher after its commit."""
 
     async def transact(
         self,

@@ -69,15 +69,7 @@ class Executor:
 
     async def execute(self, entry: PlanEntry, plan: Plan, received_ns: int) -> None:
         """Take one delivered plan to its result, or to an order that the resolver goes on with."""
-        if plan.plan_id.startswith(CLOSE_PREFIXES):
-            detail = f"ids that begin with {' or '.join(CLOSE_PREFIXES)} are those of the system's own closes"
-            result = refusal_result(
-                self._context,
-                entry,
-                Refusal(Reason.BAD_FIELD, detail, Reason.BAD_FIELD.value),
-                self._context.clock.now_ms(),
-            )
-            self._publish(entry, replace(result, result_id=f"reserved-{entry.entry_id}"))
+        if refuse_reserved(self._context, self._publisher, entry, plan):
             return
         with self._sender.in_hand(client_order_id(self._context.account, plan.plan_id)):
             await self._execute(entry, plan, received_ns)
@@ -188,15 +180,7 @@ class Executor:
             for result in answered:
                 self._publish(entry, result)
             return
-        record = choice.record
-        if record.content_hash != plan.content_hash():
-            refusal = Refusal(Reason.PLAN_ID_REUSED, "this id was used with other content", Reason.PLAN_ID_REUSED.value)
-            result = refusal_result(self._context, entry, refusal, self._context.clock.now_ms())
-            self._publish(entry, replace(result, result_id=f"reused-{entry.entry_id}"))
-        elif record.result is None:
-            self._publisher.attach(plan.plan_id, entry.entry_id)
-        else:
-            self._publisher.publish_again(record.result, entry.entry_id)
+        answer_known(self._context, self._publisher, entry, plan, choice.record)
 
     def _publish(self, entry: PlanEntry, result: PlanResult | None) -> None:
         """Publish the result; without one the order's fate is open: the journal has it, the entry may go."""
@@ -213,6 +197,29 @@ def _met(refusal: Refusal, holds: tuple[Hold, ...]) -> str:
     reads a hold's entries at every step.
     """
     return holds[0].hold_id if refusal.reason is Reason.HOLD_ACTIVE and holds else ""
+
+
+def refuse_reserved(context: Context, publisher: Publisher, entry: PlanEntry, plan: Plan) -> bool:
+    """Refuse a plan under an id that only the system's own closes may have; True if it was."""
+    if not plan.plan_id.startswith(CLOSE_PREFIXES):
+        return False
+    detail = f"ids that begin with {' or '.join(CLOSE_PREFIXES)} are those of the system's own closes"
+    refusal = Refusal(Reason.BAD_FIELD, detail, Reason.BAD_FIELD.value)
+    result = refusal_result(context, entry, refusal, context.clock.now_ms())
+    publisher.publish(replace(result, result_id=f"reserved-{entry.entry_id}"), entry.entry_id)
+    return True
+
+
+def answer_known(context: Context, publisher: Publisher, entry: PlanEntry, plan: Plan, record: PlanRecord) -> None:
+    """Answer a plan whose id was seen before: its outcome again, or with the first one, or that the id is taken."""
+    if record.content_hash != plan.content_hash():
+        refusal = Refusal(Reason.PLAN_ID_REUSED, "this id was used with other content", Reason.PLAN_ID_REUSED.value)
+        result = refusal_result(context, entry, refusal, context.clock.now_ms())
+        publisher.publish(replace(result, result_id=f"reused-{entry.entry_id}"), entry.entry_id)
+    elif record.result is None:
+        publisher.attach(plan.plan_id, entry.entry_id)
+    else:
+        publisher.publish_again(record.result, entry.entry_id)
 
 
 def intent_entry(order: Order, ledger_version: int, stamp_ms: int | None) -> Entry:

@@ -1,8 +1,9 @@
 """Plans from the bus, sorted into lanes: one symbol, one lane, one plan at a time; closes overtake.
 
-A lane that waits (for agreement, for an answer that does not come) delays no other symbol. A close goes before
-everything queued in its lane. Closes come from the journal by a knock or by looking every `CLOSES_POLL_MS`, so
-that a lost message costs that long and nothing else.
+A CANCEL goes before the other plans of its lane, but never before the plan that it names. A lane that waits (for
+agreement, for an answer that does not come) delays no other symbol. A close goes before everything queued in its lane.
+Closes come from the journal by a knock or by looking every `CLOSES_POLL_MS`, so that a lost message costs that long and
+nothing else.
 
 Bounds: `LANE_MAX` plans wait in a lane (more are refused with queue_full), `READ_MAX` entries a read.
 """
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
     from holdfast.domain.names import PlanId, Symbol
     from holdfast.domain.plan import Plan, PlanEntry
     from holdfast.ports.bus import Bus
+    from holdfast.services.cancel_plans import CancelPlans
     from holdfast.services.closing import Closer
     from holdfast.services.context import Context
     from holdfast.services.execute import Executor
@@ -61,7 +63,7 @@ class _Lane:
 class Intake:
     """Reads and sorts the plans of one account."""
 
-    def __init__(  # noqa: PLR0917 - the six parts that it joins
+    def __init__(  # noqa: PLR0917 - the seven parts that it joins
         self,
         context: Context,
         bus: Bus,
@@ -69,6 +71,7 @@ class Intake:
         closer: Closer,
         publisher: Publisher,
         holds: BusHolds,
+        cancel_plans: CancelPlans,
     ) -> None:
         self._context = context
         self._bus = bus
@@ -76,6 +79,7 @@ class Intake:
         self._closer = closer
         self._publisher = publisher
         self._holds = holds
+        self._cancel_plans = cancel_plans
         self._lanes: dict[Symbol, _Lane] = {}
         self._in_hand: set[str] = set()
         """Entries that wait or run in a lane here: idle on the bus, but not abandoned."""
@@ -125,7 +129,7 @@ class Intake:
         for entry in entries:
             if entry.plan is None:
                 self._refuse_unread(entry)
-            elif entry.plan.decision is Decision.EXECUTE:
+            elif entry.plan.decision in {Decision.EXECUTE, Decision.CANCEL}:
                 self._queue(_Job(entry, entry.plan, received_ns))
             else:
                 await self._closer.take_message(entry, entry.plan)
@@ -146,7 +150,7 @@ class Intake:
             self._publisher.publish(replace(result, result_id=f"full-{job.entry.entry_id}"), job.entry.entry_id)
             return
         self._in_hand.add(job.entry.entry_id)
-        lane.jobs.append(job)
+        lane.jobs.insert(_place_of(job, lane), job)
         self._start(job.plan.symbol, lane)
 
     def _start(self, symbol: Symbol, lane: _Lane) -> None:
@@ -161,7 +165,10 @@ class Intake:
                 continue
             job = lane.jobs.popleft()
             try:
-                await self._executor.execute(job.entry, job.plan, job.received_ns)
+                if job.plan.decision is Decision.CANCEL:
+                    await self._cancel_plans.execute(job.entry, job.plan)
+                else:
+                    await self._executor.execute(job.entry, job.plan, job.received_ns)
             except JournalBusy as error:
                 self._refuse_busy(job, error)
             finally:
@@ -208,3 +215,15 @@ class Intake:
                 if close.plan_id not in lane.closes:
                     lane.closes.append(close.plan_id)
                     self._start(close.leg.symbol, lane)
+
+
+def _place_of(job: _Job, lane: _Lane) -> int:
+    """Where a job waits: at the end; a CANCEL behind the cancels there are and behind the plan that it names."""
+    if job.plan.decision is not Decision.CANCEL:
+        return len(lane.jobs)
+    ahead = [
+        place
+        for place, other in enumerate(lane.jobs)
+        if other.plan.decision is Decision.CANCEL or other.plan.plan_id == job.plan.cancels
+    ]
+    return ahead[-1] + 1 if ahead else 0

@@ -21,7 +21,7 @@ from holdfast.domain.operator import OperatorRequest, RequestKind, RequestState
 from holdfast.domain.order import Order, OrderState
 from holdfast.domain.reasons import Reason
 from holdfast.services.asked import end_request
-from holdfast.services.concluding import conclude, end_close, outcome_entry
+from holdfast.services.concluding import answer_cancels, conclude, end_close, outcome_entry
 
 if TYPE_CHECKING:
     from holdfast.domain.entry import JournaledEntry
@@ -121,6 +121,7 @@ class OperatorResolve:
                 given.append(result_of(believed, "", None, now_ms))
                 tx.put_plan(current.plan_id, record.content_hash, current.leg.symbol, given[0])
                 written.extend(end_close(tx, believed, self._context.limits, now_ms))
+            given.extend(answer_cancels(tx, believed, now_ms))
             end_request(tx, request, RequestState.DONE, f"{current.client_order_id} is {request.kind.value}")
 
         name = order.client_order_id

@@ -70,6 +70,7 @@ EVENT_KINDS = frozenset(
         EntryKind.CLOSE_FAILED,
         EntryKind.OPERATOR_CLOSE_DONE,
         EntryKind.MANUAL_REQUIRED,
+        EntryKind.CANCEL_ASKED,
         EntryKind.ADOPTED,
         EntryKind.APPROVED,
         EntryKind.HALTED,

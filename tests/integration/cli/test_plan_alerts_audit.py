@@ -36,6 +36,19 @@ def test_a_plan_is_executed_once_and_its_outcome_told(home: House) -> None:
     assert home.leg("auto", symbol)["exchange_amt"] == "0"
 
 
+def test_a_limit_plan_rests_and_is_cancelled_by_its_id(home: House) -> None:
+    """Without an outcome in time status is 3 and the order rests; `plan cancel` ends it, once."""
+    symbol = home.symbol()
+    resting = ("--id", f"rest-{symbol}", "--price", "99.00", "--time-in-force", "GTX", "--wait", "1")
+    assert submit(home, symbol, "BUY", "1", *resting)[0] == 3
+    words = ("plan", "cancel", f"rest-{symbol}", "--symbol", symbol, "--wait", "10")
+    said = home.ask("auto", *words)
+    assert (said.status, "cancelled: the order of plan rest-" in said.out) == (0, True)
+    said = home.ask("auto", *words)
+    assert (said.status, "nothing_to_cancel" in said.out) == (1, True)
+    assert submit(home, symbol, "BUY", "1", *resting[:2])[0] == 1
+
+
 def test_a_refused_plan_names_its_code(home: House) -> None:
     """Not executed is status 1, with the documented code and its meaning, in words and in JSON."""
     symbol = home.symbol()
@@ -57,6 +70,7 @@ def test_a_refused_plan_names_its_code(home: House) -> None:
         (("--symbol", "BTCUSDT", "--side", "BUY", "--qty", "1", "--id", "no good"), "--id has 1 to 128"),
         (("--symbol", "BTCUSDT", "--side", "BUY", "--qty", "1", "--wait", "x"), "--wait"),
         (("--symbol", "BTCUSDT", "--side", "BUY"), "--qty"),
+        (("--symbol", "BTCUSDT", "--side", "BUY", "--qty", "1", "--time-in-force", "GTX"), "needs --price"),
     ],
 )
 def test_a_plan_that_makes_no_sense_is_not_sent(home: House, words: tuple[str, ...], why: str) -> None:

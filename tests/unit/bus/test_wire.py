@@ -48,6 +48,30 @@ CLOSE = {
 }
 
 
+CANCEL = {
+    b"plan_id": b"c-1",
+    b"symbol": b"BTCUSDT",
+    b"decision": b"cancel",
+    b"cancels": b"p-1",
+    b"reason": b"changed my mind",
+    b"timestamp": b"1700000000123",
+}
+
+
+def test_a_cancel_names_a_plan_and_nothing_of_an_order() -> None:
+    """Six fields make a CANCEL; it is written and read back the same, and each of the six is missed by name."""
+    plan = decoded({}, CANCEL).plan
+    assert plan is not None
+    assert (plan.decision, plan.plan_id, plan.cancels) == (Decision.CANCEL, "c-1", "p-1")
+    assert plan.qty == 0
+    assert decode_entry("1-0", encode_plan(plan)).plan == plan
+    assert decoded({b"side": b"nonsense", b"qty": b"x"}, CANCEL).plan == plan
+    for name in CANCEL:
+        without = {key: value for key, value in CANCEL.items() if key != name}
+        assert decode_plan("1-0", without).problem is Reason.MISSING_FIELD
+    assert decoded({b"cancels": b"no spaces"}, CANCEL).problem is Reason.BAD_FIELD
+
+
 def decoded(changes: dict[bytes, bytes], base: dict[bytes, bytes] | None = None) -> PlanEntry:
     """Decode the good plan with some fields changed."""
     return decode_plan("1-0", {**(base or GOOD), **changes})

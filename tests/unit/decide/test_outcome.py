@@ -6,8 +6,8 @@ from dataclasses import replace
 from itertools import product
 from typing import TYPE_CHECKING
 
-from holdfast.decide.outcome import adopt_report, not_accepted, refused, result_of, unknown, was_taken
-from holdfast.domain.names import VenueOrderId
+from holdfast.decide.outcome import adopt_report, cancel_result, not_accepted, refused, result_of, unknown, was_taken
+from holdfast.domain.names import PlanId, VenueOrderId
 from holdfast.domain.order import Order, OrderReport, OrderState, VenueOrderStatus
 from holdfast.domain.reasons import Reason
 from holdfast.domain.sides import OrderType
@@ -186,3 +186,15 @@ def test_the_venues_average_price_comes_before_ours() -> None:
     filled = replace(ORDER, state=OrderState.FILLED, executed_qty=D(5))
     assert result_of(filled, "", D(9), NOW).avg_price == 9
     assert result_of(replace(filled, avg_price=D(8)), "", D(9), NOW).avg_price == 8
+
+
+def test_a_cancel_is_answered_by_how_the_order_ended() -> None:
+    """Over every final order a CANCEL is done if something was left unfilled, and otherwise says nothing_to_cancel."""
+    for order in orders():
+        if not order.state.is_final:
+            continue
+        result = cancel_result(order, PlanId("c-1"), NOW)
+        assert result.executed is (order.state in {OrderState.PARTIAL, OrderState.NOT_FILLED})
+        assert result.error == ("" if result.executed else Reason.NOTHING_TO_CANCEL.value)
+        assert (result.plan_id, result.decision, result.filled_qty) == ("c-1", "CANCEL", ZERO)
+        assert order.plan_id in result.detail

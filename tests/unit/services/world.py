@@ -18,6 +18,7 @@ from holdfast.domain.sides import Leg, OrderType, PlanSide, PositionMode, Positi
 from holdfast.journal import open_inline_journal
 from holdfast.lab.torture.clock import VirtualClock
 from holdfast.services.alerting import Alerting
+from holdfast.services.cancel_plans import CancelPlans
 from holdfast.services.cancelling import Canceller
 from holdfast.services.closing import Closer
 from holdfast.services.context import Context, Lease, Rules, Wakes
@@ -77,6 +78,7 @@ class World:
     sender: Sender
     executor: Executor
     canceller: Canceller
+    cancel_plans: CancelPlans
     closer: Closer
     resolver: Resolver
     open_orders: OpenOrders
@@ -261,9 +263,11 @@ async def unseen_world(limits: Limits = LIMITS) -> World:
     venue.on_order.append(fills.on_order)
     publisher = Publisher(apply, bus, None)
     apply.emit = publisher.emit
+    apply.answer = lambda result: publisher.publish(result, None)
     sender = Sender(apply, venue, fills, resolve)
     holds = BusHolds(apply, bus)
     executor = Executor(apply, venue, sender, publisher, holds)
+    cancel_plans = CancelPlans(apply, publisher)
     canceller = Canceller(apply, venue, sender, publisher)
     closer = Closer(apply, venue, sender, publisher, canceller)
     feed = Feed(reconcile, venue, picture)
@@ -296,7 +300,8 @@ async def unseen_world(limits: Limits = LIMITS) -> World:
         open_orders=OpenOrders(apply, venue, resolver.suspect),
         operator_close=OperatorClose(apply, venue, closer),
         operator_resolve=OperatorResolve(apply, venue, publisher),
-        intake=Intake(apply, bus, executor, closer, publisher, holds),
+        cancel_plans=cancel_plans,
+        intake=Intake(apply, bus, executor, closer, publisher, holds, cancel_plans),
         picture=picture,
         feed=feed,
         reconcile_publisher=reconcile_publisher,
