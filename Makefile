@@ -10,6 +10,7 @@ PYTHON ?= $(shell for p in python3 python3.13 python3.12 python3.11 python; do \
 SCENARIO ?= drift-long
 PYTEST_ARGS ?=
 DRILL_ARGS ?=
+TORTURE_ARGS ?= --seconds 240
 
 BIN := .venv/bin
 PIP_INSTALL := -m pip --disable-pip-version-check --no-input --quiet --quiet install
@@ -20,7 +21,7 @@ UV := .venv-lock/bin/uv
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help setup demo test check format bench drills model lock clean
+.PHONY: help setup demo test check format bench drills torture model lock clean
 
 help:
 	@echo "make demo     set up, then heal one drift end to end (SCENARIO=drift-long|drift-short|partial|flip|deficit|deadlock|"
@@ -30,6 +31,7 @@ help:
 	@echo "make bench    latency and throughput beside those of bare code, as JSON"
 	@echo "make drills   kill at every side effect, fail in every way, judge by the exchange's book (DRILL_ARGS='--only power')"
 	@echo "make model    explore a model of the protocol whole, with SPIN; plant mistakes and find them (ALL=1 for the long searches)"
+	@echo "make torture  play histories in a deterministic world for four minutes (TORTURE_ARGS='--schedules 5000 --seed 1')"
 	@echo "make format   let ruff format and fix what it can"
 	@echo "make lock     resolve requirements/*.in into locks with hashes (UPGRADE=1 to move to newer versions)"
 	@echo "make clean    remove the environments and caches of this clone"
@@ -59,6 +61,9 @@ format: $(DEV_STAMP)
 
 bench: $(RUN_STAMP)
 	$(BIN)/holdfast bench --json
+
+torture: $(RUN_STAMP)
+	$(BIN)/holdfast torture $(TORTURE_ARGS)
 
 drills: $(RUN_STAMP)
 	$(BIN)/holdfast drill --json $(DRILL_ARGS)

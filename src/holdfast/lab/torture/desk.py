@@ -181,6 +181,9 @@ class Desk:
                 continue
             if (kind == "hand before close") is is_close:
                 self._ambushes.remove(each)
+                self.machine.hit(
+                    "trade by hand as a close arrives" if is_close else "trade by hand as an order arrives"
+                )
                 self._hand("hand", replace(act, args=(symbol, *act.args[1:])))
 
     def before_read(self, symbol: str) -> None:
@@ -219,6 +222,7 @@ class Desk:
             self._by_hand(symbol, against, amount, held_leg)
 
     def _by_hand(self, symbol: str, side: Side, qty: Decimal, leg: PositionSide) -> None:
+        self.machine.hit("trade by hand")
         self.exchange.by_hand(symbol, side, qty, leg, "person")
 
     # --- operators --------------------------------------------------------------------------------------

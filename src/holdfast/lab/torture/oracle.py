@@ -235,6 +235,9 @@ class Oracle:
         self._read_on()
         self.books.look()
         self.books.take_moves()
+        for order in self.exchange.venue.exchange.truth.orders:
+            if order.source is Source.API and ZERO < order.executed < order.qty:
+                self.machine.hit("partial fill")
         for check in (self._ledgers, self._bookings, self._outcomes, self._secrets):
             for what in check():
                 self.accuse(what)

@@ -117,6 +117,8 @@ class Unit:
     """Ways out that are still passed before this life ends; 0: it was not told to."""
     next_fuse: int = 0
     """The fuse that its next life starts with: a crash in the recovery."""
+    is_recovering: bool = False
+    """This life's fuse was set before it began."""
     life: Process | None = None
     ends: list[str] = field(default_factory=list)
     """How its lives ended by themselves."""
@@ -138,6 +140,7 @@ class Unit:
             return
         self.lives += 1
         self.fuse, self.next_fuse = self.next_fuse, 0
+        self.is_recovering = self.fuse > 0
         self.machine.chronicle.say(self.name, f"starts, life {self.lives}")
         life = self.life = running_loop().new_process(f"{self.name}-{self.lives}")
         work = run_by_doors(self.machine.settings, self.services, lambda _started: None, self._doors())
@@ -152,7 +155,7 @@ class Unit:
         if self.fuse > 0:
             return
         life = self.life
-        self.machine.hit("crash at an await")
+        self.machine.hit("crash in the recovery" if self.is_recovering else "crash at an await")
         self._over(f"killed: {point}")
         if life is not None:
             await life.perish()
