@@ -13,7 +13,7 @@ from holdfast.domain.limits import ReconcileClose, UnledgeredPolicy
 from holdfast.domain.names import ClientOrderId, Symbol
 from holdfast.domain.operator import RequestKind, RequestState
 from holdfast.domain.order import VenueOrderStatus
-from holdfast.domain.sides import Leg, PositionSide, Side
+from holdfast.domain.sides import Leg, PositionMode, PositionSide, Side
 from holdfast.lab.torture.loop import pass_ms, play
 from holdfast.services.agenda import URGENT_MAX
 from tests.unit.decide.samples import ACCOUNT, INSTRUMENT, LEG, LIMITS, ZERO, D
@@ -190,5 +190,22 @@ def test_a_persons_adoption_ends_the_hold_and_a_restart_before_it_does_not() -> 
         told = await world.query(lambda reads: reads.entries_of_hold(hold.hold_id))
         assert EntryKind.ADOPTED in [each.entry.kind for each in told]
         assert world.venue.requests == []
+
+    play(story)
+
+
+def test_an_evaluation_that_leaves_a_position_out_bases_nothing() -> None:
+    """Only an evaluation of every leg that any view named may carry the baseline."""
+
+    async def story() -> None:
+        world = await unseen_world()
+        stand(world, LEG, "7")
+        first = FirstStart(world.reconcile, world.venue, world.picture, PositionMode.ONE_WAY)
+        assert not await first.is_due()
+        world.picture.see_all(await world.venue.account_view())
+        assert await first.is_due()
+        assert not first.speaks_of(())
+        shown = Shown(LEG, world.picture.of(LEG), world.picture.complete_read_ms, None, None, None, INSTRUMENT, PRICE)
+        assert first.speaks_of((shown,))
 
     play(story)
