@@ -55,7 +55,11 @@ COMMANDS = (
     Command(
         "bench", "bench:bench", "Measure plans and drifts on the real parts, beside the same trips done by bare code."
     ),
-    Command("torture", "torture:torture", "Attack the product in a deterministic world, thousands of histories."),
+    Command(
+        "torture",
+        "torture:torture",
+        "Attack the product in a deterministic world: seeded faults, virtual time, every history replayable.",
+    ),
     Command("drill", "drill:drill", "Kill the services at every side effect and judge by the exchange's own book."),
 )
 

@@ -16,6 +16,8 @@ from holdfast.domain.order import VenueOrderStatus
 from holdfast.domain.sides import Leg, PositionMode, PositionSide, Side
 from holdfast.lab.torture.loop import pass_ms, play
 from holdfast.services.agenda import URGENT_MAX
+from holdfast.services.first_start import FirstStart
+from holdfast.services.leg_memory import Shown
 from tests.unit.decide.samples import ACCOUNT, INSTRUMENT, LEG, LIMITS, ZERO, D
 from tests.unit.services.exchange import PRICE
 from tests.unit.services.test_healing import everything
@@ -205,7 +207,17 @@ def test_an_evaluation_that_leaves_a_position_out_bases_nothing() -> None:
         world.picture.see_all(await world.venue.account_view())
         assert await first.is_due()
         assert not first.speaks_of(())
-        shown = Shown(LEG, world.picture.of(LEG), world.picture.complete_read_ms, None, None, None, INSTRUMENT, PRICE)
+        shown = Shown(
+            leg=LEG,
+            view=world.picture.of(LEG),
+            complete_read_ms=world.picture.complete_read_ms,
+            settling_since_ms=None,
+            evidence=None,
+            second=None,
+            earlier=None,
+            instrument=INSTRUMENT,
+            mark_price=PRICE,
+        )
         assert first.speaks_of((shown,))
 
     play(story)
