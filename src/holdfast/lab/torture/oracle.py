@@ -40,7 +40,7 @@ from holdfast.lab.torture.watch import Watch
 from holdfast.sim.core.orders import Source
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Collection, Iterator
 
     from holdfast.domain.entry import JournaledEntry
     from holdfast.domain.hold import Hold
@@ -180,9 +180,8 @@ class Oracle:
         except HoldfastError as error:
             yield f"the journal cannot be read: {error}"
             return
-        for plan_id in self._owed():
-            if plan_id not in self.results:
-                yield f"L3: plan {plan_id} has no result"
+        for plan_id in self._owed([name for name in self.desk.plans if name not in self.results]):
+            yield f"L3: plan {plan_id} has no result"
         for account, count in self.machine.without_next_step.items():
             if count:
                 yield f"L2: the metric says that {count} holds of {account} have no next step"
@@ -212,18 +211,18 @@ class Oracle:
         alert = reads.alert_of_hold(hold.hold_id)
         return alert is not None and any(paged.alert_id == alert.alert_id for _, paged in self.machine.pages)
 
-    def _owed(self) -> list[str]:
-        """Plans that the system took, or that still stand on the bus."""
+    def _owed(self, names: Collection[str]) -> list[str]:
+        """Those of the plans that the system took, or that still stand on the bus."""
+        if not names:
+            return []
         stream = self.machine.valkey.keys.values.get(KEYS.plans.encode())
         on_bus: set[str] = set()
         if isinstance(stream, Stream):
             for entry_id in stream.ids:
                 flat = stream.fields[entry_id]
                 on_bus.update(flat[i + 1].decode() for i in range(0, len(flat), 2) if flat[i] == b"plan_id")
-        known = at_once(
-            self.journal.query(NAME, lambda reads: {name for name in self.desk.plans if reads.plan(PlanId(name))})
-        )
-        return sorted(name for name in self.desk.plans if name in on_bus or name in known)
+        known = at_once(self.journal.query(NAME, lambda reads: {name for name in names if reads.plan(PlanId(name))}))
+        return sorted(name for name in names if name in on_bus or name in known)
 
     # --- the end ----------------------------------------------------------------------------------------
 
@@ -271,7 +270,7 @@ class Oracle:
             yield f"L4: trade {key} was booked, and is none of ours"
 
     def _outcomes(self) -> Iterator[str]:
-        for plan_id in self._owed():
+        for plan_id in self._owed(self.desk.plans):
             filled = self.books.executed.get(client_order_id(NAME, PlanId(plan_id)), ZERO)
             results = [each for each in self.results.get(plan_id, ()) if not each.result_id.startswith(OWN_ANSWERS)]
             if not results:
