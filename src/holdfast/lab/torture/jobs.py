@@ -27,8 +27,8 @@ CHUNK: Final = 10
 """Seeds that a job takes at once."""
 COLLECT_EVERY: Final = 10
 """Histories between two runs of the garbage collector, which is off while one is played."""
-FOUND_MAX: Final = 3
-"""Violations that are shrunk and shown; the others are counted."""
+FOUND_MAX: Final = 1
+"""Violations that are shrunk and told; of the others the seeds are named."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,7 +67,8 @@ def run_order(order: Order, progress: Callable[[Report], None]) -> Report:
         violated.extend(played.violated)
         report.seconds = time.monotonic() - started
         progress(report)
-    for seed in sorted(violated)[:FOUND_MAX]:
+    report.violated = tuple(sorted(violated))
+    for seed in report.violated[:FOUND_MAX]:
         report.found.append(find(seed, order.plant))
     return report
 

@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from holdfast.lab.torture.schedule import Schedule
 
 LINES_SHOWN: Final = 150
+SEEDS_SHOWN: Final = 50
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,8 +56,10 @@ class Report:
     violations: int = 0
     """Histories in which something was violated."""
     hits: Counter[str] = field(default_factory=Counter)
+    violated: tuple[int, ...] = ()
+    """Their seeds."""
     found: list[Found] = field(default_factory=list)
-    """The first few of them, shrunk."""
+    """The first of them, shrunk."""
     digests: dict[int, str] = field(default_factory=dict)
 
     @property
@@ -81,6 +84,7 @@ class Report:
                 "log_hash": self.log_hash,
                 "first_seed": self.first_seed,
                 "plans": self.plans,
+                "seeds_violated": list(self.violated[:SEEDS_SHOWN]),
                 "seconds": round(self.seconds, 1),
                 "found": [
                     {"seed": each.seed, "violations": list(each.violations), "replay": each.command}
@@ -91,7 +95,8 @@ class Report:
 
     def _summary(self) -> str:
         played = f"{self.schedules} histories from seed {self.first_seed}, {self.plans} plans"
-        return f"{played}, {self.histories_per_s:.1f} histories/s: {self.violations} with a violation"
+        seeds = f" (seeds {', '.join(map(str, self.violated[:SEEDS_SHOWN]))})" if self.violated else ""
+        return f"{played}, {self.histories_per_s:.1f} histories/s: {self.violations} with a violation{seeds}"
 
     def text(self) -> str:
         """For people."""

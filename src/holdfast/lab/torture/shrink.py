@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
     from holdfast.lab.torture.schedule import Act, Schedule
 
-REPLAYS_MAX: Final = 200
+REPLAYS_MAX: Final = 150
 
 
 class _Budget:
