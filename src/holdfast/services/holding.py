@@ -107,16 +107,20 @@ def _put_alert(tx: Tx, hold: Hold, text: str, out: Written) -> None:
     out.alerted = True
 
 
+_KEPT = WAITS_FOR_A_PERSON | {HoldReason.UNLEDGERED}
+
+
 def put_persons_hold(tx: Tx, leg: Leg, reason: HoldReason, text: str) -> Hold:
     """Hold a leg for a person, by the system's own finding: a standing automatic hold gets this reason instead.
 
-    A reason that only a person ends is kept: the new one may end by itself.
+    A reason that only a person ends is kept: the new one may end by itself. So is `unledgered`: under any other reason
+    what stood there before the first look would be taken for drift, and closed.
     """
     now_ms = tx.now_ms()
     step = NextStep(StepKind.OPERATOR, now_ms, text)
     standing = automatic_hold(tuple(each for each in tx.open_holds(leg.symbol) if each.leg == leg))
     if standing is not None:
-        kept = standing.reason if standing.reason in WAITS_FOR_A_PERSON else reason
+        kept = standing.reason if standing.reason in _KEPT else reason
         hold = replace(standing, reason=kept, next_step=step)
     else:
         hold = Hold(

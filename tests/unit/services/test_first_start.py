@@ -17,6 +17,7 @@ from holdfast.domain.sides import Leg, PositionMode, PositionSide, Side
 from holdfast.lab.torture.loop import pass_ms, play
 from holdfast.services.agenda import URGENT_MAX
 from holdfast.services.first_start import FirstStart
+from holdfast.services.holding import put_persons_hold
 from holdfast.services.leg_memory import Shown
 from tests.unit.decide.samples import ACCOUNT, INSTRUMENT, LEG, LIMITS, ZERO, D
 from tests.unit.services.exchange import PRICE
@@ -25,6 +26,7 @@ from tests.unit.services.world import running, unseen_world
 
 if TYPE_CHECKING:
     from holdfast.domain.entry import JsonValue
+    from holdfast.ports.journal import Tx
     from tests.unit.services.world import World
 
 MANY = tuple(Leg(ACCOUNT, Symbol(f"SYM{n:03d}USDT"), PositionSide.BOTH) for n in range(2 * URGENT_MAX + 7))
@@ -219,5 +221,27 @@ def test_an_evaluation_that_leaves_a_position_out_bases_nothing() -> None:
             mark_price=PRICE,
         )
         assert first.speaks_of((shown,))
+
+    play(story)
+
+
+@pytest.mark.parametrize("reason", [HoldReason.UNKNOWN_ORDER, HoldReason.LATE_ACCEPTANCE])
+def test_another_finding_does_not_make_drift_of_what_stood_there(reason: HoldReason) -> None:
+    """A leg that waits for its choice may be held for something else besides: it still waits, and is never closed."""
+
+    async def story() -> None:
+        world = await unseen_world()
+        stand(world, LEG, "7")
+
+        def write(tx: Tx) -> None:
+            put_persons_hold(tx, LEG, reason, "something else was found")
+
+        async with running(*everything(world)):
+            await pass_ms(3_000)
+            await world.write(write)
+            world.wakes.legs.knock(LEG)
+            await pass_ms(15_000)
+        assert [hold.reason for hold in await world.holds()] == [HoldReason.UNLEDGERED]
+        assert world.venue.requests == []
 
     play(story)
