@@ -6,7 +6,7 @@ First match wins; "hold" is the leg's open automatic hold.
     |----------------|------------------------------------------------------------|----------------------------|
     | AGREED         | the reconciler's close is planned, or a person's expired unclaimed | SUPERSEDE          |
     | AGREED         | another close of the leg is unfinished                     | WAIT (its outcome)         |
-    | AGREED         | not agreed at this version yet, or a releasable hold       | AGREE (and release)        |
+    | AGREED         | not agreed at this version yet, or a releasable hold, or an old watermark | AGREE (and release) |
     | AGREED         | no hold stands                                             | NOTHING                    |
     | AGREED         | a hold stands that only a person ends                      | OPERATOR                   |
     | AGREED         | a hold stands that a newer view, or an order's fate, will release | LOOK                |
@@ -107,7 +107,7 @@ def _agreed(facts: EpisodeFacts, hold: Hold | None) -> Move:
         step = step_of(facts, StepKind.RELEASE, f"agreed; waits for close {facts.unfinished.plan_id} to be final")
         return Move(MoveKind.WAIT, step, wait_until_ms=step.due_ms)
     release = (hold,) if hold is not None and _is_releasable(facts, hold) else ()
-    if release or not facts.leg.ledger.is_agreed:
+    if release or not facts.leg.ledger.is_agreed or (hold is None and _is_watermark_old(facts)):
         return Move(MoveKind.AGREE, None, release)
     if hold is None:
         return Move(MoveKind.NOTHING, None)
@@ -117,6 +117,17 @@ def _agreed(facts: EpisodeFacts, hold: Hold | None) -> Move:
 
 
 _AWAITED = "agreed; a look newer than the hold's cause, and the fate of an order behind it, are awaited"
+
+
+WATERMARK_AGE_MS_MAX = 6 * 24 * 3_600_000
+"""The venue lists trades in windows of 7 days, and keeps them for 3 months: a leg without trades of ours moves on."""
+
+
+def _is_watermark_old(facts: EpisodeFacts) -> bool:
+    view, ledger = facts.leg.view, facts.leg.ledger
+    if view is None or ledger.watermark_trade_id is not None:
+        return False
+    return view.as_of_ms - ledger.watermark_ms > WATERMARK_AGE_MS_MAX
 
 
 def _is_releasable(facts: EpisodeFacts, hold: Hold) -> bool:

@@ -4,10 +4,10 @@
     |-----------------------------------------------------|------------------|
     | its venue number is an order in the journal         | own              |
     | its client id is an order in the journal            | own              |
-    | its client id is the venue's own (liquidation, ADL, settlement) | forced |
-    | its client id is known and none of these            | foreign          |
     | its client id carries our prefix, but the journal knows no such order | stray: proves nothing, and halts |
+    | its client id is the venue's own (liquidation, ADL, settlement), or the venue says that it placed it | forced |
     | its client id is not known                          | nothing proven: the evidence is incomplete |
+    | otherwise                                           | foreign          |
 
 Trades of other legs, those up to the leg's watermark (by id, or by time: one may show late, after a person adopted what
 it made of the position), and those booked already, are left out. What booked fills did beyond the ledger (a close's
@@ -102,13 +102,15 @@ def weigh(
     *,
     own_orders: Mapping[VenueOrderId, Order],
     client_ids: Mapping[VenueOrderId, ClientOrderId],
+    forced_orders: frozenset[VenueOrderId],
     undone: tuple[Undone, ...],
     read_ms: int,
 ) -> Evidence:
     """Class every missing trade (see the module's table).
 
     `own_orders` are the journal's orders behind the trades, by venue number, also those that were found by their
-    client id; `client_ids` what is known of the others.
+    client id; `client_ids` what is known of the others; `forced_orders` those of which the venue says that they are
+    its own.
     """
     own: list[Trade] = []
     forced: list[Trade] = []
@@ -119,13 +121,13 @@ def weigh(
         client_id = trade.client_order_id or client_ids.get(trade.order_id)
         if trade.order_id in own_orders:
             own.append(replace(trade, client_order_id=own_orders[trade.order_id].client_order_id))
-        elif not client_id:
-            complete = False
-        elif is_our_client_order_id(client_id):
+        elif client_id and is_our_client_order_id(client_id):
             stray.append(trade)
             complete = False
-        elif is_forced_client_order_id(client_id):
+        elif trade.order_id in forced_orders or is_forced_client_order_id(client_id or ""):
             forced.append(trade)
+        elif not client_id:
+            complete = False
         else:
             foreign.append(trade)
     last = max((trade.trade_id for trade in page.trades), default=None)

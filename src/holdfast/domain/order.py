@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING
 
 from holdfast.domain.amounts import ZERO
 from holdfast.domain.sides import OrderType, PositionSide, Side
+from holdfast.domain.trade import is_forced_client_order_id
 
 if TYPE_CHECKING:
     from decimal import Decimal
@@ -194,6 +195,13 @@ class OrderReport:
     reduce_only: bool
     venue_ms: int
     """Venue time of the last change."""
+    is_by_venue: bool = False
+    """The venue's own word that it placed the order (liquidation, ADL): by type, status or execution."""
+
+    @property
+    def is_forced(self) -> bool:
+        """Tell whether the venue itself placed it, by its own word or by the client id that it gave."""
+        return self.is_by_venue or is_forced_client_order_id(self.client_order_id)
 
     def state(self) -> OrderState:
         """The order state that this report proves."""

@@ -68,4 +68,6 @@ class TradePage:
 
     trades: tuple[Trade, ...]
     complete: bool
-    """False when the bound on pages was reached first: then the page proves nothing."""
+    """False when trades since the cursor are missing: then the page proves nothing."""
+    goes_on: bool = False
+    """The bound on requests ended it: all up to its last trade are there, and one may go on from that."""

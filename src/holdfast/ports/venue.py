@@ -220,6 +220,10 @@ class VenueReader(Protocol):
         """One order by the venue's number; None if the venue says it does not exist."""
         ...
 
+    async def forced_orders(self, symbol: Symbol) -> tuple[OrderReport, ...]:
+        """The account's newest liquidations and ADLs on the symbol (dear: weight 20)."""
+        ...
+
     async def open_orders(self, symbol: Symbol | None) -> tuple[OrderReport, ...]:
         """Resting orders, of one symbol or of the whole account (dearer)."""
         ...

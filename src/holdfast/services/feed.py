@@ -124,7 +124,7 @@ class Feed:
     def _take(self, event: StreamEvent) -> None:  # noqa: C901 - one case a kind of event, nothing nested
         match event:
             case TradeSeen(trade=trade, report=report):
-                self._picture.name_order(report.symbol, report.order_id, report.client_order_id)
+                self._picture.meet_order(report)
                 for listener in self._listeners:
                     listener.on_trade(trade, report)
             case PositionsSeen(positions=positions):
@@ -132,7 +132,7 @@ class Feed:
                     self._picture.see(view)
                     self._context.wakes.legs.knock(view.leg)
             case OrderSeen(report=report):
-                self._picture.name_order(report.symbol, report.order_id, report.client_order_id)
+                self._picture.meet_order(report)
                 for listener in self._listeners:
                     listener.on_order(report)
             case StreamAlive(proved_ms=proved):

@@ -1,19 +1,20 @@
 """A second, independent look at one symbol: its position over REST, and the trades since the ledger's watermark.
 
 Both are asked for at once. What is booked and what the ledger is, is read from the journal AFTER the trades came,
-so that a fill booked meanwhile is not taken for a missing one. The client ids that class a trade come from the
-stream; what the stream did not show is asked for, at most `ORDERS_ASKED_MAX` orders a look (beyond that the
-evidence stays incomplete, and the next look goes on).
+so that a fill booked meanwhile is not taken for a missing one. Trades beyond the bound on requests are read by the
+looks that follow (their evidence is incomplete until the last one). Whose orders they are: see `origins`.
 """
 
 from __future__ import annotations
 
 import asyncio
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from holdfast.decide.evidence import missing_trades, weigh
 from holdfast.ports.venue import TradeCursor
+from holdfast.services.origins import learn_origins
+from holdfast.services.picture import Trail
 
 if TYPE_CHECKING:
     from holdfast.decide.evidence import Evidence
@@ -28,7 +29,8 @@ if TYPE_CHECKING:
     from holdfast.services.context import Context
     from holdfast.services.picture import Picture
 
-ORDERS_ASKED_MAX = 20
+TRADES_KEPT_MAX = 200_000
+"""Trades of one leg that are kept while several looks read them; with more of them a person decides."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,9 +45,23 @@ async def take_look(context: Context, reader: VenueReader, picture: Picture, leg
     """Look once; raises VenueUnavailable if either answer is missing or incomplete."""
     cursor = await context.journal.query(context.account, lambda reads: cursor_of(reads, leg))
     read_ms = context.clock.now_ms()
-    view, page = await asyncio.gather(reader.symbol_view(leg.symbol), reader.trades(leg.symbol, cursor))
+    view, page = await asyncio.gather(reader.symbol_view(leg.symbol), _trades(reader, picture, leg, cursor))
     evidence = await _weigh(context, reader, picture, leg, page=page, read_ms=read_ms)
     return Look(view, evidence)
+
+
+async def _trades(reader: VenueReader, picture: Picture, leg: Leg, cursor: TradeCursor) -> TradePage:
+    """Read the trades since the cursor; where the bound on requests ended the last look's, go on from there."""
+    kept = picture.trails.get(leg)
+    before = kept.trades if kept is not None and kept.cursor == cursor else ()
+    since = TradeCursor(before[-1].trade_id, cursor.from_ms) if before else cursor
+    page = await reader.trades(leg.symbol, since)
+    page = replace(page, trades=before + page.trades)
+    if page.goes_on and len(page.trades) <= TRADES_KEPT_MAX:
+        picture.trails[leg] = Trail(cursor, page.trades)
+    else:
+        picture.trails.pop(leg, None)
+    return page
 
 
 def cursor_of(reads: Reads, leg: Leg) -> TradeCursor:
@@ -59,12 +75,21 @@ async def _weigh(
     context: Context, reader: VenueReader, picture: Picture, leg: Leg, *, page: TradePage, read_ms: int
 ) -> Evidence:
     found = await context.journal.query(context.account, lambda reads: _journaled(reads, leg, page))
-    names = await _names(reader, picture, leg, found)
+    unknown = dict.fromkeys(trade.order_id for trade in found.missing if trade.order_id not in found.own)
+    origins = await learn_origins(reader, picture, leg.symbol, tuple(unknown))
+    names = {number: origin.client_order_id for number, origin in origins.items()}
     own = dict(found.own)
     if names:
         own.update(await context.journal.query(context.account, lambda reads: _own_by_name(reads, names)))
     return weigh(
-        page, found.ledger, found.booked, own_orders=own, client_ids=names, undone=found.undone, read_ms=read_ms
+        page,
+        found.ledger,
+        found.booked,
+        own_orders=own,
+        client_ids=names,
+        forced_orders=frozenset(number for number, origin in origins.items() if origin.is_forced),
+        undone=found.undone,
+        read_ms=read_ms,
     )
 
 
@@ -98,23 +123,3 @@ def _own_by_name(reads: Reads, names: dict[VenueOrderId, ClientOrderId]) -> dict
         if order is not None:
             own[number] = order
     return own
-
-
-async def _names(
-    reader: VenueReader, picture: Picture, leg: Leg, found: _Journaled
-) -> dict[VenueOrderId, ClientOrderId]:
-    names: dict[VenueOrderId, ClientOrderId] = {}
-    asked = 0
-    for trade in found.missing:
-        number = trade.order_id
-        if number in found.own or number in names:
-            continue
-        name = trade.client_order_id or picture.order_name(leg.symbol, number)
-        if name is None and asked < ORDERS_ASKED_MAX:
-            asked += 1
-            report = await reader.order_by_number(leg.symbol, number)
-            name = report.client_order_id if report is not None else None
-        if name is not None:
-            picture.name_order(leg.symbol, number, name)
-            names[number] = name
-    return names

@@ -49,6 +49,7 @@ def _agree(tx: Tx, judged: Judged, out: Written) -> None:
         agreed_version=facts.ledger.version,
         divergent_since_ms=None,
         watermark_trade_id=max(known) if known else None,
+        watermark_ms=max(facts.ledger.watermark_ms, facts.view.as_of_ms + 1 if facts.view is not None else 0),
     )
     tx.put_leg(state)
     for hold in judged.move.release:

@@ -8,17 +8,40 @@ time, and age).
 from __future__ import annotations
 
 from collections import OrderedDict
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from holdfast.decide.newest import newest
 
 if TYPE_CHECKING:
     from holdfast.domain.names import ClientOrderId, Symbol, VenueOrderId
+    from holdfast.domain.order import OrderReport
     from holdfast.domain.sides import Leg
+    from holdfast.domain.trade import Trade
     from holdfast.domain.view import AccountView, PositionView
+    from holdfast.ports.venue import TradeCursor
 
-ORDER_NAMES_MAX = 10_000
-"""How many client ids of orders seen on the stream are remembered, to class trades without asking."""
+ORIGINS_MAX = 10_000
+"""Of so many orders it is remembered whose they are, to class trades without asking."""
+
+
+@dataclass(frozen=True, slots=True)
+class Origin:
+    """Whose order it is."""
+
+    client_order_id: ClientOrderId
+    is_forced: bool
+    """The venue placed it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Trail:
+    """Trades of a leg that one look could not read to their end."""
+
+    cursor: TradeCursor
+    """From where they were wanted."""
+    trades: tuple[Trade, ...]
+    """All from there up to the last of them, oldest first."""
 
 
 class Picture:
@@ -27,7 +50,10 @@ class Picture:
     def __init__(self) -> None:
         self._views: dict[Leg, PositionView] = {}
         self._complete: AccountView | None = None
-        self._order_names: OrderedDict[tuple[Symbol, VenueOrderId], ClientOrderId] = OrderedDict()
+        self._origins: OrderedDict[tuple[Symbol, VenueOrderId], Origin] = OrderedDict()
+        self._asked_in_vain: OrderedDict[tuple[Symbol, VenueOrderId], None] = OrderedDict()
+        self.trails: dict[Leg, Trail] = {}
+        """Where the next look goes on reading trades."""
         self.proved_ms: int | None = None
         """Our clock before the newest stream probe that was answered; None while the stream is down."""
 
@@ -64,15 +90,28 @@ class Picture:
             self._complete = complete  # one reader asks, one at a time: the last one is the newest, whatever clocks say
         return tuple(touched)
 
-    def name_order(self, symbol: Symbol, order_id: VenueOrderId, name: ClientOrderId) -> None:
-        """Remember an order's client id."""
-        self._order_names[symbol, order_id] = name
-        while len(self._order_names) > ORDER_NAMES_MAX:
-            self._order_names.popitem(last=False)
+    def meet_order(self, report: OrderReport) -> None:
+        """Remember whose order it is. What the venue once said that it placed itself stays so."""
+        key = (report.symbol, report.order_id)
+        known = self._origins.get(key)
+        is_forced = report.is_forced or (known is not None and known.is_forced)
+        self._origins[key] = Origin(report.client_order_id, is_forced)
+        while len(self._origins) > ORIGINS_MAX:
+            self._origins.popitem(last=False)
 
-    def order_name(self, symbol: Symbol, order_id: VenueOrderId) -> ClientOrderId | None:
-        """An order's client id, if the stream showed it."""
-        return self._order_names.get((symbol, order_id))
+    def origin(self, symbol: Symbol, order_id: VenueOrderId) -> Origin | None:
+        """Whose order it is, if stream or lookup showed it."""
+        return self._origins.get((symbol, order_id))
+
+    def ask_in_vain(self, symbol: Symbol, order_id: VenueOrderId) -> None:
+        """Remember that the venue says of an order behind a trade that it does not exist."""
+        self._asked_in_vain[symbol, order_id] = None
+        while len(self._asked_in_vain) > ORIGINS_MAX:
+            self._asked_in_vain.popitem(last=False)
+
+    def is_asked_in_vain(self, symbol: Symbol, order_id: VenueOrderId) -> bool:
+        """Tell whether the venue said so before."""
+        return (symbol, order_id) in self._asked_in_vain
 
     def known_legs(self) -> tuple[Leg, ...]:
         """Every leg that any view named."""

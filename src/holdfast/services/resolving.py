@@ -34,7 +34,8 @@ from holdfast.domain.sides import Decision, OrderType
 from holdfast.services.concluding import Concluded, conclude
 from holdfast.services.hearing import Hearing
 from holdfast.services.holding import Written, alert_person, hold_entry, put_persons_hold
-from holdfast.services.looks import ORDERS_ASKED_MAX, cursor_of
+from holdfast.services.looks import cursor_of
+from holdfast.services.origins import ORDERS_ASKED_MAX
 from holdfast.services.sending import adopting
 
 if TYPE_CHECKING:

@@ -214,6 +214,12 @@ def test_a_forced_reduction_is_seen_as_a_trade_of_the_venues_own(exchange: Addre
                 seen = await events.until(TradeSeen, skip=(OrderSeen, PositionsSeen))
                 assert is_forced_client_order_id(seen.trade.client_order_id or "")
                 assert seen.trade.signed_qty == Decimal("-0.007")
+                assert seen.report.is_by_venue
+            looked_up = await trader.order_by_number(BTC, seen.trade.order_id)
+            assert looked_up is not None
+            assert looked_up.is_by_venue
+            listed = [one.order_id for one in await trader.forced_orders(BTC)]
+            assert listed == ([] if act == "settle" else [seen.trade.order_id])
 
     run(scenario())
 

@@ -5,11 +5,12 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from holdfast.decide.episode import next_move
+from holdfast.decide.episode import WATERMARK_AGE_MS_MAX, next_move
 from holdfast.decide.move import Move, MoveKind, automatic_hold
 from holdfast.decide.reconcile import Status
 from holdfast.domain.hold import HoldReason, NextStep, StepKind
 from holdfast.domain.limits import DeficitPolicy, ForeignPolicy, ReconcileClose, UnledgeredPolicy
+from holdfast.domain.names import TradeId
 from holdfast.domain.order import OrderState
 from holdfast.domain.sides import Source, TradingState
 from tests.unit.decide.episode_world import World, agreed_world, build, differences
@@ -235,6 +236,20 @@ def test_an_agreed_hold_that_cannot_release_tells_a_person() -> None:
     for world in list(agreed_world())[::29]:
         after = told_after_ms(world)
         assert after is None or after <= LIMITS.view_age_ms_max + 2_000, world
+
+
+def test_an_agreed_leg_without_trades_of_ours_moves_its_watermark_on() -> None:
+    """Trades older than the venue's window need never be read again: after six days the agreement is written anew."""
+    facts, verdict = build(World(status=Status.AGREED, hold=None))
+    view = facts.leg.view
+    assert view is not None
+    for age_ms, trade_id, kind in (
+        (WATERMARK_AGE_MS_MAX + 1, None, MoveKind.AGREE),
+        (WATERMARK_AGE_MS_MAX, None, MoveKind.NOTHING),
+        (WATERMARK_AGE_MS_MAX + 1, TradeId(100), MoveKind.NOTHING),
+    ):
+        ledger = replace(facts.leg.ledger, watermark_trade_id=trade_id, watermark_ms=view.as_of_ms - age_ms)
+        assert next_move(replace(facts, leg=replace(facts.leg, ledger=ledger)), verdict).kind is kind
 
 
 def test_changing_words_do_not_put_off_what_is_due() -> None:

@@ -19,8 +19,8 @@ if TYPE_CHECKING:
     from holdfast.domain.order import Order
     from holdfast.domain.trade import Trade
 
-Case = tuple[bool, str | None, str | None]
-"""In the journal by its venue number; client id on the trade; client id looked up."""
+Case = tuple[bool, str | None, str | None, bool]
+"""In the journal by its venue number; client id on the trade; client id looked up; by the venue's own word."""
 
 IDS = (None, "hf-unknown", "autoclose-1", "adl_autoclose", "settlement_autoclose-2", "web_1", "x-adl_autoclose", "")
 FORCED = ("autoclose-1", "adl_autoclose", "settlement_autoclose-2")
@@ -34,26 +34,36 @@ def name_of(case: Case) -> str | None:
 
 ROWS: list[Row[Case]] = [
     Row("own", lambda case: case[0], "own"),
-    Row("forced", lambda case: name_of(case) in FORCED, "forced"),
     Row("ours, not in the journal", lambda case: (name_of(case) or "").startswith("hf-"), "stray"),
+    Row("forced", lambda case: name_of(case) in FORCED or case[3], "forced"),
     Row("not known", lambda case: not name_of(case), "nothing"),
     Row("foreign", lambda _: True, "foreign"),
 ]
 
 
-def weighed(trades: list[Trade], own: dict[VenueOrderId, Order], looked_up: str | None, *, complete: bool) -> Evidence:
+def weighed(
+    trades: list[Trade],
+    own: dict[VenueOrderId, Order],
+    looked_up: str | None,
+    *,
+    complete: bool,
+    said: frozenset[VenueOrderId] = frozenset(),
+) -> Evidence:
     """Weigh a page of trades."""
     names = {} if looked_up is None else {trade.order_id: ClientOrderId(looked_up) for trade in trades}
     page = TradePage(tuple(trades), complete)
-    return weigh(page, LEDGER, frozenset(), own_orders=own, client_ids=names, undone=(), read_ms=NOW)
+    return weigh(
+        page, LEDGER, frozenset(), own_orders=own, client_ids=names, forced_orders=said, undone=(), read_ms=NOW
+    )
 
 
 def classed(case: Case) -> str:
     """The class of the one trade."""
-    journaled, on_trade, looked_up = case
+    journaled, on_trade, looked_up, by_venue = case
     trade = replace(TRADE, client_order_id=None if on_trade is None else ClientOrderId(on_trade))
     own = {TRADE.order_id: OWN} if journaled else {}
-    found = weighed([trade], own, looked_up, complete=True)
+    said = frozenset({trade.order_id} if by_venue else ())
+    found = weighed([trade], own, looked_up, complete=True, said=said)
     classes = {"own": found.own, "forced": found.forced, "foreign": found.foreign, "stray": found.stray}
     named = [name for name, trades in classes.items() if [each.trade_id for each in trades] == [trade.trade_id]]
     assert found.complete is (len(named) == 1 and not found.stray), "what is not known, or not in the journal"
@@ -63,7 +73,7 @@ def classed(case: Case) -> str:
 
 def test_every_trade_falls_into_its_class() -> None:
     """Whatever is known of the order behind a trade, its class is that of the first row that applies."""
-    hold_to(ROWS, product((True, False), IDS, (None, *IDS[1:])), classed)
+    hold_to(ROWS, product((True, False), IDS, (None, *IDS[1:]), (True, False)), classed)
 
 
 def test_an_own_order_found_by_its_name_is_own() -> None:
@@ -114,7 +124,14 @@ def test_only_all_of_it_explains_a_drift() -> None:
     names = {VenueOrderId(1): ClientOrderId("web_1")}
     undone = (Undone(TradeId(102), D(-3)),)
     found = weigh(
-        page, LEDGER, frozenset(), own_orders={TRADE.order_id: close}, client_ids=names, undone=undone, read_ms=NOW
+        page,
+        LEDGER,
+        frozenset(),
+        own_orders={TRADE.order_id: close},
+        client_ids=names,
+        forced_orders=frozenset(),
+        undone=undone,
+        read_ms=NOW,
     )
     assert (found.own_ledger_qty, found.total_qty) == (D(0), D(5))
     assert found.explains(D(5), LEDGER)

@@ -69,6 +69,11 @@ class Exchange:
     """Run once, while the order book is being read."""
     status: str = "TRADING"
     """Of every symbol."""
+    trades_a_look: int | None = None
+    """How many trades one reading gives at most."""
+    forced_reads: int = 0
+    unknown_orders: set[VenueOrderId] = field(default_factory=set)
+    """Orders that a lookup by number says do not exist."""
     trades_are_hidden: bool = False
     """Whether `userTrades` shows none."""
     lookups: int = 0
@@ -237,16 +242,15 @@ class Exchange:
     async def trades(self, symbol: Symbol, cursor: TradeCursor) -> TradePage:
         await pass_ms(1)
         self._answer()
-        return TradePage(
-            tuple(
-                t
-                for t in self.trade_list
-                if t.symbol == symbol
-                and not self.trades_are_hidden
-                and (t.trade_id > cursor.after_trade_id if cursor.after_trade_id else t.venue_ms >= cursor.from_ms)
-            ),
-            complete=True,
-        )
+        found = [
+            t
+            for t in self.trade_list
+            if t.symbol == symbol
+            and not self.trades_are_hidden
+            and (t.trade_id > cursor.after_trade_id if cursor.after_trade_id else t.venue_ms >= cursor.from_ms)
+        ]
+        is_cut = self.trades_a_look is not None and len(found) > self.trades_a_look
+        return TradePage(tuple(found[: self.trades_a_look]), complete=not is_cut, goes_on=is_cut)
 
     async def order(self, symbol: Symbol, client_order_id: ClientOrderId) -> OrderReport | None:
         self.lookups += 1
@@ -258,8 +262,13 @@ class Exchange:
     async def order_by_number(self, symbol: Symbol, order_id: VenueOrderId) -> OrderReport | None:
         await pass_ms(1)
         self._answer()
-        book = self.numbered.get(order_id)
+        self.lookups += 1
+        book = self.numbered.get(order_id) if order_id not in self.unknown_orders else None
         return book.report if book is not None else None
+
+    async def forced_orders(self, symbol: Symbol) -> tuple[OrderReport, ...]:
+        self.forced_reads += 1
+        return tuple(b.report for b in self.numbered.values() if b.report.is_forced and b.leg.symbol == symbol)
 
     async def open_orders(self, symbol: Symbol | None) -> tuple[OrderReport, ...]:
         self.book_reads += 1

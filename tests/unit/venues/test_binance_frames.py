@@ -55,6 +55,25 @@ def test_a_liquidations_execution_is_a_trade() -> None:
     assert isinstance(read(update(x="CALCULATED", t=0, l="0")), OrderSeen)
 
 
+@pytest.mark.parametrize(
+    ("fields", "is_forced"),
+    [
+        ({}, False),
+        ({"x": "CALCULATED"}, True),
+        ({"o": "LIQUIDATION"}, True),
+        ({"X": "NEW_ADL"}, True),
+        ({"X": "NEW_INSURANCE"}, True),
+        ({"c": "autoclose-1"}, True),
+        ({"X": "SOMETHING_NEW", "o": "TWAP"}, False),
+    ],
+)
+def test_the_venues_own_orders_say_so_whatever_their_client_id(fields: dict[str, str], is_forced: bool) -> None:  # noqa: FBT001 - a table's column
+    """Type, status, execution or client id: each is the venue's word that it placed the order."""
+    event = read(update(**fields))
+    assert isinstance(event, TradeSeen)
+    assert event.report.is_forced is is_forced
+
+
 def test_positions_are_dated_by_the_match() -> None:
     """`pa` is the new amount, `T` the venue time at which it was true, the receipt our clock."""
     event = read(moved(ROW, {**ROW, "s": "ETHUSDT", "pa": "0", "ep": "0.0"}))

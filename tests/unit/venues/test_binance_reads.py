@@ -320,6 +320,7 @@ def test_more_pages_than_the_bound_are_not_complete() -> None:
         page = await paged(venue, TradeCursor(TradeId(0), 0))
         assert len(venue.asked) == pages.PAGES_MAX
         assert not page.complete
+        assert page.goes_on, "the next look may go on from its last trade"
 
     run(scenario)
 

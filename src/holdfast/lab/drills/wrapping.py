@@ -36,6 +36,7 @@ READER_CALLS = frozenset(
         "trades",
         "order",
         "order_by_number",
+        "forced_orders",
         "open_orders",
     }
 )

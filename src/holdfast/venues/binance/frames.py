@@ -34,6 +34,7 @@ from holdfast.venues.binance.wire import (
     Text,
     amount,
     decode,
+    is_by_venue,
     not_negative,
     positive,
     price_or_none,
@@ -83,6 +84,7 @@ _ORDER_NAMES = {
     "trade_id": "t",
     "reduce_only": "R",
     "product": "st",
+    "kind": "o",
 }
 
 
@@ -104,6 +106,7 @@ class _Order(msgspec.Struct, frozen=True, rename=_ORDER_NAMES):
     reduce_only: bool
     avg_price: str | None = None
     product: int | None = None
+    kind: str = ""
 
 
 class _OrderUpdate(msgspec.Struct, frozen=True, rename={"venue_ms": "T", "order": "o"}):
@@ -182,6 +185,7 @@ def _order_event(update: _OrderUpdate) -> TradeSeen | OrderSeen | Ignored:
         avg_price=price_or_none(row.avg_price),
         reduce_only=row.reduce_only,
         venue_ms=row.venue_ms,
+        is_by_venue=is_by_venue(row.status, row.kind, row.execution),
     )
     if row.execution not in _EXECUTIONS or (row.execution == "CALCULATED" and row.trade_id <= 0):
         return OrderSeen(report)

@@ -64,9 +64,9 @@ class _Walk:
         """Add trades; a trade seen twice is one trade."""
         self.found.update({one.trade_id: one for one in trades})
 
-    def result(self, *, complete: bool) -> TradePage:
+    def result(self, *, complete: bool, goes_on: bool = False) -> TradePage:
         """All found, oldest first."""
-        return TradePage(tuple(self.found[key] for key in sorted(self.found)), complete)
+        return TradePage(tuple(self.found[key] for key in sorted(self.found)), complete, goes_on)
 
 
 async def read_trades(client: BinanceClient, symbol: Symbol, cursor: TradeCursor) -> TradePage:
@@ -88,7 +88,7 @@ async def _by_id(walk: _Walk, after: TradeId) -> TradePage:
         if not newer:
             return walk.result(complete=False)
         last = max(one.trade_id for one in newer)
-    return walk.result(complete=False)
+    return walk.result(complete=False, goes_on=True)
 
 
 async def _by_time(walk: _Walk, from_ms: int) -> TradePage:
@@ -109,7 +109,7 @@ async def _by_time(walk: _Walk, from_ms: int) -> TradePage:
         walk.keep(tuple(one for one in trades if start <= one.venue_ms <= end))
         if walk.found:
             page = await _by_id(walk, max(walk.found))
-            return TradePage(page.trades, page.complete and reachable)
+            return TradePage(page.trades, page.complete and reachable, page.goes_on and reachable)
         start = end + 1
         width = WINDOW_MS_MAX
     return walk.result(complete=reachable and start > until_ms)

@@ -18,6 +18,7 @@ from holdfast.venues.binance.stream import BinanceStream
 from holdfast.venues.binance.transport import HttpLine
 from holdfast.venues.binance.views import Asked, account_view
 from holdfast.venues.binance.wire import (
+    decode_forced,
     decode_marks,
     decode_order,
     decode_orders,
@@ -43,6 +44,8 @@ if TYPE_CHECKING:
     from holdfast.venues.binance.transport import Line
 
 ORDER_PATH = "/fapi/v1/order"
+FORCED_ORDERS_MAX = 100
+"""As many as the venue lists at once."""
 
 
 class BinanceReader:
@@ -105,6 +108,11 @@ class BinanceReader:
         if report is not None and report.order_id != order_id:
             raise VenueUnavailable("asked for an order by its number, the venue's answer names another")
         return report
+
+    async def forced_orders(self, symbol: Symbol) -> tuple[OrderReport, ...]:
+        """Liquidations and ADLs on the symbol in the last 7 days, at most 100 (weight 20)."""
+        params: Params = (("symbol", symbol), ("limit", str(FORCED_ORDERS_MAX)))
+        return decode_forced(await self._client.read("GET", "/fapi/v1/forceOrders", params, Security.SIGNED))
 
     async def open_orders(self, symbol: Symbol | None) -> tuple[OrderReport, ...]:
         """Resting orders, of one symbol (weight 1) or of the whole account (weight 40)."""

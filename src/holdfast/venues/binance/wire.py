@@ -10,6 +10,7 @@ Facts: venue documentation of the endpoints named at each function.
 
 from __future__ import annotations
 
+from dataclasses import replace
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Annotated, TypeVar
 
@@ -74,6 +75,8 @@ class _Order(msgspec.Struct, frozen=True, rename="camel"):
     update_time: Millis
     reduce_only: bool
     avg_price: str | None = None
+    type: str = ""
+    orig_type: str = ""
 
 
 class _Trade(msgspec.Struct, frozen=True, rename="camel"):
@@ -145,6 +148,11 @@ def decode_order(body: bytes) -> OrderReport:
 def decode_orders(body: bytes) -> tuple[OrderReport, ...]:
     """GET /fapi/v1/openOrders."""
     return tuple(_report(row) for row in decode(_orders, body, "orders"))
+
+
+def decode_forced(body: bytes) -> tuple[OrderReport, ...]:
+    """GET /fapi/v1/forceOrders: whatever stands there, the venue placed it."""
+    return tuple(replace(_report(row), is_by_venue=True) for row in decode(_orders, body, "forced orders"))
 
 
 def decode_trades(body: bytes) -> tuple[Trade, ...]:
@@ -225,6 +233,17 @@ def status_of(text: str) -> VenueOrderStatus:
         return VenueOrderStatus.OTHER
 
 
+def is_by_venue(status: str, *kinds: str) -> bool:
+    """Tell whether a status, order type or execution says that the venue placed the order itself."""
+    return status in _FORCED_STATUSES or bool(_FORCED_KINDS.intersection(kinds))
+
+
+_FORCED_STATUSES = frozenset({"NEW_ADL", "NEW_INSURANCE"})
+"""Out of the documentation since 2023, and still seen on the wire."""
+_FORCED_KINDS = frozenset({"LIQUIDATION", "CALCULATED"})
+"""An order type, and the execution type of a liquidation."""
+
+
 def _report(row: _Order) -> OrderReport:
     return OrderReport(
         symbol=Symbol(row.symbol),
@@ -238,6 +257,7 @@ def _report(row: _Order) -> OrderReport:
         avg_price=price_or_none(row.avg_price),
         reduce_only=row.reduce_only,
         venue_ms=row.update_time,
+        is_by_venue=is_by_venue(row.status, row.type, row.orig_type),
     )
 
 
