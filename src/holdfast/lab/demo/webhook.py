@@ -45,6 +45,16 @@ class Webhook:
         """What stands in the settings."""
         return f"json://127.0.0.1:{self._port}/"
 
+    async def about(self, words: str, s_max: float) -> AlertSeen:
+        """The first alert whose title has these words. Raises TimeoutError."""
+        async with asyncio.timeout(s_max):
+            while True:
+                found = next((alert for alert in self._taken if words in alert.title), None)
+                if found is not None:
+                    return found
+                self._news.clear()
+                await self._news.wait()
+
     async def first(self, s_max: float) -> AlertSeen:
         """The first alert that was delivered. Raises TimeoutError."""
         async with asyncio.timeout(s_max):

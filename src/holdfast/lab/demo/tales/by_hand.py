@@ -56,7 +56,7 @@ async def acts(cast: Cast) -> None:
     await cast.plan_under_the_hold()
     written = await cast.event("WRITTEN_DOWN")
     cast.tell("written_down", written.at_ns, "the ledger is written down by the trades that explain it")
-    await cast.alert()
+    await cast.alert(REASON)
     await cast.let_trade_again()
     await cast.hits({"stale_trades": lag})
     await cast.trade_again()

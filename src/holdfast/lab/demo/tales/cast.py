@@ -161,12 +161,12 @@ class Cast:
         self.tell("operator", seen.ended_ns, f"the operator types: holdfast {typed} (status {seen.status})")
         return seen
 
-    async def alert(self) -> AlertSeen:
-        """Wait for the first alert at the webhook."""
+    async def alert(self, words: str) -> AlertSeen:
+        """Wait for the first alert at the webhook whose title has these words."""
         try:
-            alert = await self.stage.webhook.first(STEP_S_MAX)
+            alert = await self.stage.webhook.about(words, STEP_S_MAX)
         except TimeoutError:
-            raise TimeoutError("an alert at the webhook") from None
+            raise TimeoutError(f"an alert at the webhook: {words}") from None
         self.facts = replace(self.facts, alert=alert)
         self.tell("operator_alerted", alert.at_ns, f"alert delivered to the webhook: {alert.title}", title=alert.title)
         return alert

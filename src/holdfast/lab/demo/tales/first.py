@@ -64,7 +64,7 @@ async def acts(cast: Cast) -> None:
     cast.tell("stood_there", cast.clock.monotonic_ns(), f"the account holds {format_amount(STOOD)}, and an order rests")
     await cast.hold()
     await cast.until_moment("held", f"a hold {REASON}", lambda seen: seen.reasons[SYMBOL] == REASON)
-    await cast.alert()
+    await cast.alert(REASON)
     await cast.watch.until(
         "P3.3 to say DENY", lambda: cast.watch.permit(SYMBOL), lambda said: said == "DENY", READY_S_MAX
     )

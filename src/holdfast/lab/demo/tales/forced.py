@@ -57,7 +57,7 @@ async def acts(cast: Cast, ledger: Decimal, act: str) -> None:
         lambda seen: seen.is_agreed and seen.reasons[SYMBOL] == REASON,
     )
     await cast.plan_under_the_hold()
-    await cast.alert()
+    await cast.alert(REASON)
     await cast.stand()
     await cast.operator("release", SYMBOL, *WHY)
     await cast.let_trade_again()
