@@ -23,7 +23,7 @@ def _bench(*options: str) -> dict[str, Any]:
 def test_every_drift_on_any_account_is_held_and_requests_follow_accounts_not_symbols() -> None:
     """Three accounts, ninety legs, plans and foreign trades: each is held and healed, and quiet costs few requests."""
     size = ("--accounts", str(ACCOUNTS), "--symbols", str(SYMBOLS), "--other-symbols", str(SYMBOLS), "--limits", "100")
-    body = _bench("--scale", *size, "--seconds", "3", "--quiet-seconds", "3")
+    body = _bench("--scale", *size, "--drifts-per-s", "4", "--seconds", "3", "--quiet-seconds", "3")
     assert body["conditions"]["legs"] == ACCOUNTS * SYMBOLS
     assert body["drifts"] == body["drift_to_hold_ms"]["n"] == body["drift_to_release_ms"]["n"] == 12
     assert (body["drifts_not_held"], body["drifts_not_released"], body["leases_lost"]) == (0, 0, 0)

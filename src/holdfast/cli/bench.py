@@ -42,6 +42,7 @@ def bench(  # noqa: PLR0917 - Typer reads options from parameters, by name
     symbols: Annotated[int, typer.Option(min=1, help="With --scale: symbols of the first account.")] = 500,
     other_symbols: Annotated[int, typer.Option(min=1, help="With --scale: symbols of each other account.")] = 10,
     limits: Annotated[int, typer.Option(min=1, help="With --scale: factor on the exchange's rate limits.")] = 1,
+    drifts_per_s: Annotated[float, typer.Option(min=0.01, help="With --scale: foreign trades a second.")] = 0.4,
     quiet_seconds: Annotated[float, typer.Option(min=1, help="With --scale: length of the quiet windows.")] = 20.0,
     rest_lag_ms: Annotated[
         int, typer.Option(min=0, max=900, help="Measure own plans alone instead, while REST lags by so much.")
@@ -51,7 +52,8 @@ def bench(  # noqa: PLR0917 - Typer reads options from parameters, by name
     if scale and rest_lag_ms:
         raise typer.BadParameter("--scale and --rest-lag-ms are two measurements: one at a time")
     if scale:
-        _scale((accounts, symbols, other_symbols, limits), (quiet_seconds, seconds or SCALE_S), as_json=json)
+        size = (accounts, symbols, other_symbols, limits)
+        _scale(size, (quiet_seconds, seconds or SCALE_S), drifts_per_s, as_json=json)
     elif rest_lag_ms:
         _lag(rest_lag_ms, seconds or LAG_S, as_json=json)
     else:
@@ -72,13 +74,23 @@ def _bench(plans: int, drifts: int, seconds: float, *, as_json: bool) -> None:
     console.print(_conditions(report), highlight=False)
 
 
-def _scale(size: tuple[int, int, int, int], seconds: tuple[float, float], *, as_json: bool) -> None:
+def _scale(
+    size: tuple[int, int, int, int], seconds: tuple[float, float], drifts_per_s: float, *, as_json: bool
+) -> None:
     from holdfast.lab import scale_report  # noqa: PLC0415 - heavy: loaded for this command only
     from holdfast.lab.scale import ScaleConfig, run_scale  # noqa: PLC0415 - as above
 
     accounts, symbols, others, limits = size
     quiet_s, load_s = seconds
-    config = ScaleConfig(accounts, symbols, others, quiet_s=quiet_s, load_s=load_s, limits_factor=limits)
+    config = ScaleConfig(
+        accounts,
+        symbols,
+        others,
+        drifts_per_s=drifts_per_s,
+        quiet_s=quiet_s,
+        load_s=load_s,
+        limits_factor=limits,
+    )
     report = _run(run_scale(config, _progress))
     if as_json:
         sys.stdout.write(scale_report.as_json(report) + "\n")

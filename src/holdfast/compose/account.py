@@ -244,7 +244,7 @@ def _apply_job(  # noqa: PLR0917 - the parts it joins, each named
     canceller = Canceller(context, trader, sender, publisher)
     closer = Closer(context, trader, sender, publisher, canceller)
     resolver = Resolver(context, trader, sender, fills, publisher, resolve)
-    open_orders = OpenOrders(context, trader, resolver.suspect)
+    open_orders = OpenOrders(context, trader, resolver.suspect, world.open_orders_spacing_ms)
     feed.listen(open_orders)
     operator = OperatorClose(context, trader, closer)
     word = OperatorResolve(context, trader, publisher)

@@ -13,7 +13,7 @@ import asyncio
 from typing import TYPE_CHECKING
 
 from holdfast.services.supervisor import MARKS_MS
-from holdfast.venues.binance.budget import VIEW_WEIGHT, Wanted
+from holdfast.venues.binance.budget import OPEN_ORDERS_WEIGHT, VIEW_WEIGHT, Wanted
 
 if TYPE_CHECKING:
     from holdfast.ports.clock import Clock
@@ -23,6 +23,8 @@ if TYPE_CHECKING:
 MARKS_WEIGHT = 10
 CLOCKS_PER_MIN = 6
 """Both adapters of an account measure the venue's clock once a minute, by three requests."""
+OPEN_ORDERS_PER_MIN = 20
+"""Of one account, at most: 40 every two minutes."""
 START_WEIGHT = 10
 FIRST_START_WEIGHT = 50
 """Besides, the first start of an account ever reads the whole order book of the account."""
@@ -65,6 +67,10 @@ class Room:
     def _wait_ms(self, weight: int, views_per_min: int, clock_ahead_ms: int) -> int:
         now_ns = self._clock.monotonic_ns()
         self._uncounted = [each for each in self._uncounted if now_ns - each[0] < COUNTED_MS * 1_000_000]
-        per_minute = views_per_min + MARKS_WEIGHT * _MINUTE_MS // MARKS_MS + CLOCKS_PER_MIN * (self._accounts + 1)
+        accounts = self._accounts + 1
+        spacing_ms = max(self._gate.open_orders_spacing_ms(), 1)
+        open_orders = min(OPEN_ORDERS_PER_MIN * accounts, OPEN_ORDERS_WEIGHT * _MINUTE_MS // spacing_ms)
+        marks = MARKS_WEIGHT * _MINUTE_MS // MARKS_MS
+        per_minute = views_per_min + marks + open_orders + CLOCKS_PER_MIN * accounts
         wanted = Wanted(weight + sum(each for _, each in self._uncounted), per_minute)
         return self._gate.room_ms(wanted, self._clock.now_ms() + clock_ahead_ms)

@@ -120,6 +120,10 @@ class World:
         spacing_ms = len(self.settings.accounts) * self.gate.view_spacing_ms()
         return max(self.settings.limits(account).view_interval_ms, spacing_ms)
 
+    def open_orders_spacing_ms(self) -> int:
+        """How far apart readings of one account's open orders must lie by the venue's limits."""
+        return len(self.settings.accounts) * self.gate.open_orders_spacing_ms()
+
     @property
     def clock(self) -> Clock:
         """The process's clock."""

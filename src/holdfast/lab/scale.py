@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 
 CALM_SHARE = 0.3
 """Of a quiet window's length, waited before it: what has just begun is not quiet."""
-WARM_DRIFTS = 10
+WARM_DRIFTS = 3
 """Drifts that are not counted: they load code."""
 MINUTE_S = 60.0
 METHOD = {
@@ -51,7 +51,8 @@ class ScaleConfig:
     symbols_first: int = 500
     symbols_others: int = 10
     plans_per_s: float = 20.0
-    drifts_per_s: float = 4.0
+    drifts_per_s: float = 0.4
+    """Each takes some 25 of the address's weight to heal: more than this the venue's own limits do not allow."""
     quiet_s: float = 20.0
     load_s: float = 60.0
     limits_factor: int = 1

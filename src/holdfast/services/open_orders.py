@@ -1,8 +1,9 @@
 """What rests at the venue, read as a whole, beside what the journal believes to rest.
 
-Read at a start, every `open_orders_ms`, and, if anything of ours rests, after every reconnection of the private stream
-(it would have told of each end). An order of ours that should rest and is not there is asked about by its id: only that
-says what became of it. One with our prefix that the journal does not know halts the account.
+Read at a start, every `open_orders_ms` (more rarely where many accounts share one address), and, if anything of ours
+rests, after every reconnection of the private stream (it would have told of each end). An order of ours that should
+rest and is not there is asked about by its id: only that says what became of it. One with our prefix that the journal
+does not know halts the account.
 
 A reading may lag by `settle_ms_max`: what changed here that shortly before it was asked for is left to the next one.
 """
@@ -30,10 +31,22 @@ RETRY_MS = 2_000
 """Wait after a reading that failed."""
 
 
+def _no_spacing() -> int:
+    return 0
+
+
 class OpenOrders:
     """Compares open orders of one account (a FeedListener)."""
 
-    def __init__(self, context: Context, reader: VenueReader, suspect: Callable[[ClientOrderId], None]) -> None:
+    def __init__(
+        self,
+        context: Context,
+        reader: VenueReader,
+        suspect: Callable[[ClientOrderId], None],
+        spacing_ms: Callable[[], int] = _no_spacing,
+    ) -> None:
+        """`spacing_ms` tells how far apart the venue's limits want readings to lie, at least."""
+        self._spacing_ms = spacing_ms
         self._context = context
         self._reader = reader
         self._suspect = suspect
@@ -41,17 +54,20 @@ class OpenOrders:
 
     async def run(self) -> None:
         """Read until cancelled."""
-        wait_ms = self._context.limits.open_orders_ms
+        wait_ms = self._interval_ms()
         while True:
             knocked = await self._knocks.take(wait_ms)
             try:
                 if knocked and not await self._rests_anything():
                     continue
-                wait_ms = self._context.limits.open_orders_ms
+                wait_ms = self._interval_ms()
                 await self.compare()
             except (VenueUnavailable, JournalBusy) as error:
                 self._context.log.warning("open_orders_failed", account=self._context.account, detail=str(error))
                 wait_ms = max(RETRY_MS, getattr(error, "retry_after_ms", None) or 0)
+
+    def _interval_ms(self) -> int:
+        return max(self._context.limits.open_orders_ms, self._spacing_ms())
 
     async def _rests_anything(self) -> bool:
         """Whether a reading out of turn is worth its weight."""

@@ -40,14 +40,23 @@ class Quiet:
         """Exchange amount by which the leg was judged agreed."""
         self._loud: set[Leg] = set()
         """Judged, and not quiet."""
-        self._started_ns = context.clock.monotonic_ns()
+        self._started_ns: int | None = None
         self._has_met_all = False
         self._was_stale = False
+
+    def begin(self) -> None:
+        """The account begins: from now on its first view may take its time."""
+        self._started_ns = self._context.clock.monotonic_ns()
+
+    @property
+    def loud(self) -> int:
+        """How many legs are not quiet."""
+        return len(self._loud)
 
     @property
     def is_waiting(self) -> bool:
         """Tell whether the first complete view is still awaited, and not overdue: nothing is judged before it."""
-        if self._has_met_all or self._picture.complete_read_ms is not None:
+        if self._has_met_all or self._picture.complete_read_ms is not None or self._started_ns is None:
             return False
         passed_ns = self._context.clock.monotonic_ns() - self._started_ns
         return 0 <= passed_ns <= self._context.limits.view_age_ms_max * 1_000_000

@@ -16,15 +16,16 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from holdfast.decide.episode import next_move
-from holdfast.decide.move import STARTS_ANEW, MoveKind
+from holdfast.decide.move import STARTS_ANEW, MoveKind, automatic_hold
 from holdfast.decide.reconcile import Status, Verdict, judge
 from holdfast.domain.entry import Entry, EntryKind
 from holdfast.domain.errors import JournalBusy, VenueUnavailable
-from holdfast.domain.hold import StepKind
+from holdfast.domain.hold import HoldReason, StepKind
 from holdfast.domain.sides import Leg
-from holdfast.ports.telemetry import Stage, about_close
+from holdfast.ports.telemetry import Stage
 from holdfast.services.agenda import Agenda
 from holdfast.services.context import Errand
+from holdfast.services.entry_log import log_entry
 from holdfast.services.first_start import FirstStart
 from holdfast.services.halting import halt_account
 from holdfast.services.holding import Written
@@ -55,7 +56,7 @@ LOOKS_MAX = 16
 LOOK_WAITS_MS = (0, 20, 50, 100, 200, 500, 1_000)
 """Waits before the first, second ... look of an episode; the last one repeats."""
 OPERATOR_LOOK_MS = 10_000
-"""How often a leg that waits for a person is looked at all the same."""
+"""How often one of the legs that wait for a person is looked at all the same, in turn: views show their positions."""
 SETTLE_LOOK_MS = 200
 """A leg that settles is looked at only after this: the stream usually answers within a few milliseconds."""
 
@@ -136,6 +137,7 @@ class Reconciler:
 
     async def run(self) -> None:
         """Evaluate until cancelled."""
+        self._quiet.begin()
         try:
             while True:
                 for_errands = self._sort(await self._take_knocks())
@@ -260,6 +262,8 @@ class Reconciler:
         elif verdict.status is Status.SETTLING and memory.looks == 0:
             memory.looks = 1
             self._look_again_in(leg, SETTLE_LOOK_MS)
+        elif self._waits_for_a_view(judged):
+            pass
         elif move.kind in {MoveKind.LOOK, MoveKind.DOUBT, MoveKind.HOLD} and verdict.row > 1:
             if move.kind is MoveKind.HOLD:
                 memory.looks = 0  # looks taken while the leg settled are not the episode's: its first one does not wait
@@ -274,6 +278,13 @@ class Reconciler:
         self._appoint(leg, move, facts.leg.now_ms)
         if verdict.drift is not None:
             self.context.metrics.drift(self.context.account, leg.symbol, verdict.drift)
+
+    def _waits_for_a_view(self, judged: Judged) -> bool:
+        """Tell whether the next complete view frees the leg, and many others with it: then none is looked at."""
+        hold = automatic_hold(judged.facts.holds)
+        by_view = hold is not None and hold.reason in {HoldReason.VIEW_MISSING, HoldReason.VIEW_STALE}
+        agreed = judged.verdict.status is Status.AGREED and judged.move.kind is MoveKind.LOOK
+        return by_view and agreed and self._quiet.loud > LOOKS_MAX
 
     def _appoint(self, leg: Leg, move: Move, now_ms: int) -> None:
         if move.wait_until_ms is not None:
@@ -310,7 +321,8 @@ class Reconciler:
 
     def _look_now_and_then(self, leg: Leg, memory: LegMemory) -> None:
         """While a person is asked, trades may still come that explain it all."""
-        if self.context.clock.monotonic_ns() - memory.looked_ns > OPERATOR_LOOK_MS * 1_000_000:
+        wait_ms = OPERATOR_LOOK_MS * max(self._quiet.loud, 1)
+        if self.context.clock.monotonic_ns() - memory.looked_ns > wait_ms * 1_000_000:
             self._look(leg)
 
     async def _take_look(self, leg: Leg, memory: LegMemory, wait_ms: int) -> None:
@@ -352,7 +364,7 @@ class Reconciler:
             elif kind not in {MoveKind.NOTHING, MoveKind.LOOK, MoveKind.WAIT}:
                 self.context.hold_changed(symbol)
         for entry in out.entries:
-            self._log(entry.entry)
+            log_entry(self.context.log, entry.entry)
         if out.alerted:
             self.context.wakes.alerts.knock("reconcile")
         for close in out.closes:
@@ -360,22 +372,6 @@ class Reconciler:
             self.context.wakes.closes.knock(close.plan_id)
         if out.closes:
             self.on_closes(out.closes)
-
-    def _log(self, entry: Entry) -> None:
-        if entry.kind is EntryKind.AGREED:
-            return
-        log = self.context.log
-        if entry.plan_id is not None:
-            log = about_close(log, entry.plan_id, entry.hold_id)
-        log.info(
-            entry.kind.value.lower(),
-            account=entry.account,
-            symbol=entry.symbol,
-            hold_id=entry.hold_id,
-            reason=entry.body.get("reason"),
-            drift=entry.body.get("drift"),
-            next_step=entry.body.get("next_step"),
-        )
 
     def _cancel_all(self) -> None:
         for memory in self._memory.values():

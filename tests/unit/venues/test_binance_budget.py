@@ -6,7 +6,17 @@ import itertools
 
 import pytest
 
-from holdfast.venues.binance.budget import Count, Counter, Lane, Limit, Wanted, room_ms, view_spacing_ms, wait_ms
+from holdfast.venues.binance.budget import (
+    Count,
+    Counter,
+    Lane,
+    Limit,
+    Wanted,
+    open_orders_spacing_ms,
+    room_ms,
+    view_spacing_ms,
+    wait_ms,
+)
 from holdfast.venues.binance.instruments import decode_limits
 
 WEIGHT = Limit(Counter.WEIGHT, 60_000, 2_400)
@@ -63,12 +73,13 @@ def test_limits_come_from_exchange_info_and_unknown_kinds_are_left_out() -> None
     assert decode_limits(body) == (WEIGHT, ORDERS_10S, ORDERS_1M)
 
 
-def test_views_of_one_address_lie_so_far_apart_that_they_use_three_fifths_of_its_weight() -> None:
-    """At weight 5 a view, 1,440 of 2,400 a minute are 288 views: one every 209 ms, whichever account's it is."""
-    assert view_spacing_ms((WEIGHT, ORDERS_10S)) == 209
-    assert 60_000 // 209 * 5 <= 1_440
-    assert view_spacing_ms((ORDERS_10S,)) == 0
-    assert view_spacing_ms(()) == 0
+def test_views_and_open_orders_of_one_address_lie_so_far_apart_that_they_keep_their_parts_of_its_weight() -> None:
+    """Half of 2,400 a minute are 240 views of weight 5; a sixteenth are 3.75 readings of weight 40."""
+    assert view_spacing_ms((WEIGHT, ORDERS_10S)) == 250
+    assert open_orders_spacing_ms((WEIGHT, ORDERS_10S)) == 16_000
+    for spacing_ms in (view_spacing_ms, open_orders_spacing_ms):
+        assert spacing_ms((ORDERS_10S,)) == 0
+        assert spacing_ms(()) == 0
 
 
 @pytest.mark.parametrize(

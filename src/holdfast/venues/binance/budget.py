@@ -24,8 +24,12 @@ SHARE_NUMERATOR, SHARE_DENOMINATOR = 4, 5
 
 VIEW_WEIGHT = 5
 """A complete view, `positionRisk` of all symbols (venue documentation)."""
-VIEWS_NUMERATOR, VIEWS_DENOMINATOR = 3, 5
-"""The part of the weight that the complete views of all accounts of one address may use together."""
+VIEWS_DENOMINATOR = 2
+"""Half of the weight is for the complete views of all accounts of one address together."""
+OPEN_ORDERS_WEIGHT = 40
+"""All open orders of an account (venue documentation)."""
+OPEN_ORDERS_DENOMINATOR = 16
+"""A sixteenth is for reading them."""
 
 
 class Lane(Enum):
@@ -90,12 +94,17 @@ def wait_ms(lane: Lane, counts: dict[Limit, Count], venue_now_ms: int) -> int:
 
 def view_spacing_ms(limits: tuple[Limit, ...]) -> int:
     """How far apart complete views of one address must lie, whichever account's they are; 0 if no limit is known."""
-    spacings = [0]
-    for limit in limits:
-        if limit.counter is Counter.WEIGHT:
-            share = limit.count_max * VIEWS_NUMERATOR // VIEWS_DENOMINATOR
-            spacings.append(-(-VIEW_WEIGHT * limit.interval_ms // max(share, 1)))
-    return max(spacings)
+    return _spacing_ms(limits, VIEW_WEIGHT, VIEWS_DENOMINATOR)
+
+
+def open_orders_spacing_ms(limits: tuple[Limit, ...]) -> int:
+    """The same of readings of all open orders."""
+    return _spacing_ms(limits, OPEN_ORDERS_WEIGHT, OPEN_ORDERS_DENOMINATOR)
+
+
+def _spacing_ms(limits: tuple[Limit, ...], weight: int, denominator: int) -> int:
+    counted = [limit for limit in limits if limit.counter is Counter.WEIGHT]
+    return max((-(-weight * each.interval_ms * denominator // max(each.count_max, 1)) for each in counted), default=0)
 
 
 def room_ms(limits: tuple[Limit, ...], counts: dict[Limit, Count], wanted: Wanted, venue_now_ms: int) -> int:

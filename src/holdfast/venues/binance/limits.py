@@ -10,7 +10,16 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-from holdfast.venues.binance.budget import Count, Counter, Lane, Limit, Wanted, room_ms, view_spacing_ms
+from holdfast.venues.binance.budget import (
+    Count,
+    Counter,
+    Lane,
+    Limit,
+    Wanted,
+    open_orders_spacing_ms,
+    room_ms,
+    view_spacing_ms,
+)
 from holdfast.venues.binance.budget import wait_ms as wait_by_budget_ms
 from holdfast.venues.binance.exchange import STATUS_OK, Blocked
 from holdfast.venues.binance.waiting import (
@@ -66,6 +75,10 @@ class Gate:
     def view_spacing_ms(self) -> int:
         """How far apart complete views of this address must lie, all accounts together; 0 before limits are known."""
         return view_spacing_ms(self._limits)
+
+    def open_orders_spacing_ms(self) -> int:
+        """The same of readings of all open orders."""
+        return open_orders_spacing_ms(self._limits)
 
     def room_ms(self, wanted: Wanted, venue_now_ms: int) -> int:
         """How long to wait until the address has room for what is wanted; 0 if it has."""
