@@ -11,7 +11,7 @@ from holdfast.services.alerting import Alerting
 from holdfast.services.cancel_plans import CancelPlans
 from holdfast.services.cancelling import Canceller
 from holdfast.services.closing import Closer
-from holdfast.services.context import Context, Lease, Wakes
+from holdfast.services.context import Context, Lease, Resting, Wakes
 from holdfast.services.execute import Executor
 from holdfast.services.feed import Feed
 from holdfast.services.fills import Fills
@@ -52,11 +52,9 @@ if TYPE_CHECKING:
     from holdfast.domain.sides import PositionMode
     from holdfast.ports.bus import Bus
     from holdfast.ports.venue import VenueReader, VenueTrader
-    from holdfast.services.context import Rules
     from holdfast.services.supervisor import Task
 
 
-from holdfast.compose.room import FIRST_START_WEIGHT, START_WEIGHT
 from holdfast.compose.world import Job, ServiceName, World
 
 _ENVIRONMENTS = {"live": VenueEnvironment.LIVE, "demo": VenueEnvironment.DEMO, "sim": VenueEnvironment.CUSTOM}
@@ -115,6 +113,7 @@ PAUSE_MARGIN_MS = 100
 async def _first_contact(world: World, reader: VenueReader, context: Context) -> None:
     """Prove that the venue answers, takes the keys, and keeps positions as the settings say."""
     account, address = context.account, world.settings.venue.rest_url
+    await world.room.contact(account)
     try:
         mode = await _first_answers(reader, context)
     except VenueUnavailable as error:
@@ -142,13 +141,13 @@ async def build_account(world: World, account: AccountId, stack: contextlib.Asyn
     stack.push_async_callback(bus.close)
     await world.journal.verify(account)  # the whole chain: opening proved only its newest part
     await check_journal_is_newest(world.journal, bus, account, world.log)
-    wakes, rules, picture = Wakes(), world.rules, Picture()
+    wakes, resting, picture = Wakes(), Resting(), Picture()
     turn = Turn(world.settings.accounts.index(account), len(world.settings.accounts))
     known = world.settings.limits(account).symbols
     jobs: list[Job] = []
     feed: Feed | None = None
     if ServiceName.RECONCILE in world.services:
-        context = _context(world, account, ServiceName.RECONCILE, wakes, rules)
+        context = _context(world, account, ServiceName.RECONCILE, wakes, resting)
         config = _venue_config(world, account, KeyUse.READ)
         reader = world.wrapping.reader(binance_reader(config, world.clock, world.gate, world.doors.line))
         stack.push_async_callback(reader.close)
@@ -157,19 +156,19 @@ async def build_account(world: World, account: AccountId, stack: contextlib.Asyn
         world.feeds[account] = feed
         jobs.append(_reconcile_job(world, context, reader, feed, picture, bus, turn))
     if ServiceName.APPLY in world.services:
-        context = _context(world, account, ServiceName.APPLY, wakes, rules)
+        context = _context(world, account, ServiceName.APPLY, wakes, resting)
         config = _venue_config(world, account, KeyUse.TRADE)
         trader = world.wrapping.trader(binance_trader(config, world.clock, world.gate, world.doors.line))
         stack.push_async_callback(trader.close)
         await _first_contact(world, trader, context)
         jobs.append(_apply_job(world, context, trader, feed, bus, turn))
-    missing = sorted(known - set(rules.instruments))
+    missing = sorted(known - set(world.rules.instruments))
     if missing:
         raise CannotStart(f"account {account}: the exchange lists no {', '.join(missing)}; correct `symbols`")
     return jobs
 
 
-def _context(world: World, account: AccountId, service: ServiceName, wakes: Wakes, rules: Rules) -> Context:
+def _context(world: World, account: AccountId, service: ServiceName, wakes: Wakes, resting: Resting) -> Context:
     return Context(
         account=account,
         service=service.value,
@@ -179,9 +178,10 @@ def _context(world: World, account: AccountId, service: ServiceName, wakes: Wake
         metrics=world.metrics,
         log=world.log.bind(service=service.value),
         wakes=wakes,
-        rules=rules,
+        rules=world.rules,
         lease=Lease(),
         emit=lambda _entries: None,
+        resting=resting,
     )
 
 
@@ -197,9 +197,8 @@ def _reconcile_job(  # noqa: PLR0917 - the parts it joins, each named
     alerting = Alerting(context, world.alerts)
 
     async def job() -> None:
-        is_first = await world.journal.query(context.account, lambda reads: reads.account().baseline_ms is None)
-        weight = FIRST_START_WEIGHT if is_first else START_WEIGHT
-        await world.room.enter(context.account, weight, world.view_interval_ms(context.account), reader.venue_now_ms())
+        view_interval_ms = world.view_interval_ms(context.account)
+        await world.room.begin_reconcile(context.account, reader.venue_now_ms(), view_interval_ms)
         if await acquire_lease(context, world.owner):
             await read_again(context, reader)
         tasks: list[Task] = [
@@ -250,6 +249,7 @@ def _apply_job(  # noqa: PLR0917 - the parts it joins, each named
     word = OperatorResolve(context, trader, publisher)
 
     async def job() -> None:
+        await world.room.begin_apply(context.account, trader.venue_now_ms())
         if await acquire_lease(context, world.owner):
             await read_again(context, trader)
         count = await world.journal.query(context.account, lambda reads: reads.count_entries(EntryKind.CLOSE_DONE))

@@ -91,7 +91,7 @@ async def run_by_doors(
             alerts=alerts,
             bus_url=bus_url,
             gate=gate,
-            room=Room(gate, clock, log),
+            room=Room(gate, clock, log, len(settings.accounts) if ServiceName.APPLY in services else 0),
             wrapping=wrapping,
         )
         jobs = [await build_account(world, account, stack) for account in settings.accounts]

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from holdfast.domain.instrument import Instrument
     from holdfast.domain.limits import Limits
     from holdfast.domain.names import AccountId, PlanId, Symbol
+    from holdfast.domain.order import OrderReport
     from holdfast.domain.plan import PlanResult
     from holdfast.domain.sides import Leg
     from holdfast.ports.clock import Clock
@@ -58,6 +59,14 @@ class Rules:
     """The venue refused an order, or a close waits for its symbol to trade: the instruments are read again soon."""
     marks_ns: int = 0
     """The same of the mark prices."""
+
+
+@dataclass(slots=True)
+class Resting:
+    """What rested at the venue by apply's newest reading: a dear request, and the other service may use its answer."""
+
+    reports: tuple[OrderReport, ...] | None = None
+    """None before the first reading."""
 
 
 @dataclass(slots=True)
@@ -105,6 +114,8 @@ class Context:
     """Hand journaled entries to the publisher after their commit."""
     answer: Callable[[PlanResult], None] = lambda _result: None
     """Hand the outcome of a plan that nobody here carries in hand to the publisher after its commit."""
+    resting: Resting = field(default_factory=Resting)
+    """Shared by both services of the account where one process runs both."""
 
     async def transact(
         self,

@@ -61,6 +61,9 @@ class FirstStart:
         return not self._is_over and await self._read_orders()
 
     async def _read_orders(self) -> bool:
+        if self._context.resting.reports is not None:
+            self._orders = self._context.resting.reports
+            return True
         now_ns = self._context.clock.monotonic_ns()
         if self._asked_ns is not None and now_ns - self._asked_ns < ASK_AGAIN_MS * 1_000_000:
             return self._orders is not None

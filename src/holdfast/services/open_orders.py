@@ -81,6 +81,7 @@ class OpenOrders:
         context = self._context
         asked_ms = context.clock.now_ms()
         reports = await self._reader.open_orders(None)
+        context.resting.reports = reports
         ours = {each.client_order_id: each for each in reports if is_our_client_order_id(each.client_order_id)}
 
         def read(reads: Reads) -> tuple[list[ClientOrderId], list[Order]]:
