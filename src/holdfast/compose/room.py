@@ -40,6 +40,7 @@ LOOK_MS_MAX = 1_000
 COUNTED_MS = 2_000
 """After so long what an account used at its start stands in the venue's own count."""
 _MINUTE_MS = 60_000
+_MARKS_PER_MIN = MARKS_WEIGHT * _MINUTE_MS // MARKS_MS
 
 
 class Room:
@@ -62,34 +63,35 @@ class Room:
     async def contact(self, account: str) -> None:
         """Wait for room for one adapter's first contact."""
         async with self._door:
-            await self._wait(account, CONTACT_WEIGHT, self._clock.now_ms(), 0)
+            await self._wait(account, CONTACT_WEIGHT, 0, 0)
 
     async def begin_apply(self, account: str, venue_now_ms: int) -> None:
         """Wait for room for apply's start."""
+        ahead_ms = venue_now_ms - self._clock.now_ms()
         async with self._door:
-            await self._wait(account, APPLY_WEIGHT, venue_now_ms, 0)
+            await self._wait(account, APPLY_WEIGHT, ahead_ms, _MARKS_PER_MIN)
             self._missing -= 1
             if self._missing <= 0:
                 self._all_in.set()
 
     async def begin_reconcile(self, account: str, venue_now_ms: int, view_interval_ms: int) -> None:
         """Wait until every account's apply has begun, and for room for what goes on from now on."""
+        ahead_ms = venue_now_ms - self._clock.now_ms()
         self._views_per_min += _MINUTE_MS // view_interval_ms * VIEW_WEIGHT
         self._accounts += 1
         await self._all_in.wait()
         async with self._door:
-            await self._wait(account, RECONCILE_WEIGHT, venue_now_ms, self._per_minute())
+            await self._wait(account, RECONCILE_WEIGHT, ahead_ms, self._per_minute())
             await asyncio.sleep(APART_MS / 1000)
 
     def _per_minute(self) -> int:
         """The weight that all accounts together use in a minute, once they run."""
         spacing_ms = max(self._gate.open_orders_spacing_ms(), 1)
         open_orders = min(OPEN_ORDERS_PER_MIN * self._accounts, OPEN_ORDERS_WEIGHT * _MINUTE_MS // spacing_ms)
-        marks = MARKS_WEIGHT * _MINUTE_MS // MARKS_MS
-        return self._views_per_min + marks + open_orders + CLOCKS_PER_MIN * self._accounts
+        return self._views_per_min + _MARKS_PER_MIN + open_orders + CLOCKS_PER_MIN * self._accounts
 
-    async def _wait(self, account: str, weight: int, venue_now_ms: int, per_minute: int) -> None:
-        ahead_ms = venue_now_ms - self._clock.now_ms()
+    async def _wait(self, account: str, weight: int, ahead_ms: int, per_minute: int) -> None:
+        """`ahead_ms`: the venue's clock minus ours."""
         has_told = False
         while (wait_ms := self._wait_ms(weight, per_minute, ahead_ms)) > 0:
             if not has_told:
