@@ -231,9 +231,9 @@ def entry_of(plan: Plan, entry_id: str = "1-0") -> PlanEntry:
     return PlanEntry(entry_id, plan, plan.plan_id, plan.symbol, plan.decision.value)
 
 
-async def new_world(limits: Limits = LIMITS) -> World:
+async def new_world(limits: Limits = LIMITS, venue_of: Callable[[VirtualClock], Exchange] = Exchange) -> World:
     """An account with its baseline, its leases taken, agreed and stamped at zero."""
-    world = await unseen_world(limits)
+    world = await unseen_world(limits, venue_of)
     now_ms = world.clock.now_ms()
     await world.write(lambda tx: tx.set_baseline(now_ms - 60_000, PositionMode.ONE_WAY))
     for symbol in sorted(limits.symbols):
@@ -241,13 +241,13 @@ async def new_world(limits: Limits = LIMITS) -> World:
     return world
 
 
-async def unseen_world(limits: Limits = LIMITS) -> World:
+async def unseen_world(limits: Limits = LIMITS, venue_of: Callable[[VirtualClock], Exchange] = Exchange) -> World:
     """An account that nobody has seen yet, its leases taken."""
     clock, log, metrics = VirtualClock(NOW), ListLog(), QuietMetrics()
     journal, wakes, rules = BusyJournal(open_inline_journal(clock)), Wakes(), Rules()
     rules.instruments = {symbol: replace(INSTRUMENT, symbol=symbol) for symbol in limits.symbols}
     rules.marks = {symbol: (PRICE, clock.now_ms()) for symbol in limits.symbols}
-    venue, bus, person = Exchange(clock), MemoryBus(), Person()
+    venue, bus, person = venue_of(clock), MemoryBus(), Person()
 
     async def context(service: str) -> Context:
         fence = await journal.acquire(ACCOUNT, service, "the test", LEASE_MS)
