@@ -136,6 +136,8 @@ def test_what_we_traded_ourselves_is_never_closed(ours: list[Act], weather: Weat
 
 BOUND_MS = 950 + LAG_MS_MAX + 250
 """When a difference must be known and doubted: the stream's longest delay, what own orders may explain, a step."""
+HELD_MS = 950 + 2 * LAG_MS_MAX + 500
+"""When it must be held though own orders are filled beside it, each of which may make the newest view an old one."""
 
 
 @PLAYED
@@ -159,6 +161,7 @@ def test_what_somebody_else_traded_is_never_overlooked(
         entries = await lines(world)
         held = [each.at_ms for each in entries if each.entry.kind is EntryKind.HOLD_SET and each.at_ms >= traded_ms]
         assert held, "nobody noticed"
+        assert held[0] <= traded_ms + HELD_MS, "noticed too late"
         opened = [each.at_ms for each in entries if each.entry.kind is EntryKind.INTENT and not closes(each)]
         assert not [at for at in opened if traded_ms + BOUND_MS < at < held[0]], "permitted beside a known difference"
         holds = await world.holds()

@@ -29,6 +29,7 @@ from holdfast.lab.drills.causes import CAUSES, NOTHING, Cause
 from holdfast.lab.drills.effects import Moment, Shot
 from holdfast.lab.drills.record import Resend
 from holdfast.lab.drills.stage import BusKind, LeaseWait
+from holdfast.lab.drills.wrapping import WITH_PLANS
 
 if TYPE_CHECKING:
     import random
@@ -111,6 +112,11 @@ def circumstances(name: str, seen_under: Recipe) -> Recipe:
     return Recipe(seen_under.cause, start, lease, resend)
 
 
+def sides_of(name: str) -> tuple[Shot, ...]:
+    """Where a process can die of an effect."""
+    return tuple(Shot(name, moment) for moment in Moment if moment is Moment.AFTER or not name.endswith(WITH_PLANS))
+
+
 def kind_of(name: str) -> str:
     """Port, call and service of an effect."""
     return " ".join(name.split(" ")[:2])
@@ -186,8 +192,7 @@ class Cover:
     def learn(self, trace: Sequence[Reached], recipe: Recipe) -> None:
         """Take in what a round brought up."""
         for name, after in sorted(first_seen(trace).items(), key=lambda each: each[0]):
-            for moment in Moment:
-                shot = Shot(name, moment)
+            for shot in sides_of(name):
                 if shot in self.known:
                     continue
                 wanted = self.known[shot] = circumstances(name, recipe)
@@ -195,7 +200,7 @@ class Cover:
                     self.provoked[shot] = after
                 if shot not in self.killed:
                     self.queue.append(Target(shot, wanted, after))
-        self.recovery |= {Shot(name, moment) for name in recoveries(trace) for moment in Moment}
+        self.recovery |= {shot for name in recoveries(trace) for shot in sides_of(name)}
 
     def died(self, shot: Shot) -> None:
         """A victim died here."""

@@ -12,6 +12,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, cast
 
+from holdfast.domain.entry import EntryKind
 from holdfast.lab.drills.effects import Effects, Moment, path_of_caller
 
 if TYPE_CHECKING:
@@ -56,7 +57,13 @@ BUS_CALLS = frozenset(
         "backlog",
     }
 )
+APPLIES = frozenset(
+    {EntryKind.CLOSE_CLAIMED, EntryKind.CLOSE_DONE, EntryKind.CLOSE_FAILED, EntryKind.OPERATOR_CLOSE_DONE}
+)
+"""What apply journals and, after its death, whoever looks first publishes: which of them is luck."""
 READS_PLANS = ("bus.read_plans", "bus.reclaim_plans")
+WITH_PLANS = " with plans"
+"""Known only afterwards: such an effect has no side before it."""
 QUIET_ENTRIES = frozenset({"AGREED"})
 """Entries that ride along with others: named only where they stand alone."""
 
@@ -76,9 +83,10 @@ class Counted:
             return found
 
         def counted(*arguments: Any, **named: Any) -> Coroutine[None, None, Any]:
-            what = _bus_matter(name, arguments) if self._port_name == "bus" else ""
             # Named here, where it is called: it may be awaited by a task that has no frame of ours above it.
-            return self._count(f"{self._port_name}.{name} {path_of_caller()}{what}", found(*arguments, **named))
+            path = path_of_caller()
+            what = _bus_matter(name, f" {path}", arguments) if self._port_name == "bus" else ""
+            return self._count(f"{self._port_name}.{name} {path}{what}", found(*arguments, **named))
 
         return counted
 
@@ -89,19 +97,20 @@ class Counted:
         finally:
             call.close()
         has_plans = point.startswith(READS_PLANS) and bool(answer)
-        self._effects.reach(Moment.AFTER, f"{point} with plans" if has_plans else point)
+        self._effects.reach(Moment.AFTER, f"{point}{WITH_PLANS}" if has_plans else point)
         return answer
 
 
-def _bus_matter(name: str, arguments: tuple[Any, ...]) -> str:
+def _bus_matter(name: str, path: str, arguments: tuple[Any, ...]) -> str:
     if name == "finish":
         results, entries = arguments
         return f" [{'results' if results else ''}{'+' if results and entries else ''}{'acks' if entries else ''}]"
     if name == "publish_copies":
         kinds = {":".join(copy.key.split(":")[:2]) for copy in arguments[0]}
         return " [holds]" if "reconcile:hold" in kinds else (" [permits]" if kinds == {"permit:p33"} else "")
-    if name == "publish_events":
-        return f" [{arguments[0][0].entry.kind.value}]"  # how many more ride along is luck
+    if name == "publish_events":  # how many more ride along is luck
+        kind = arguments[0][0].entry.kind
+        return f" [{'of apply' if kind in APPLIES and ' reconcile ' in path else kind.value}]"
     return ""
 
 
