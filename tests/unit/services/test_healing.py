@@ -33,7 +33,7 @@ async def living_stream(world: World) -> None:
     world.venue.stream_events.append((StreamUp(world.clock.now_ms()),))
     while True:
         world.venue.stream_events.append((StreamAlive(world.clock.now_ms()),))
-        world.rules.marks = {LEG.symbol: (PRICE, world.clock.now_ms())}
+        world.rules.marks[LEG.symbol] = (PRICE, world.clock.now_ms())
         await pass_ms(250)
 
 
