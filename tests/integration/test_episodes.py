@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from holdfast.domain.entry import EntryKind
 from holdfast.domain.names import HoldId, Symbol
 from holdfast.domain.operator import RequestKind, RequestState
+from tests.whole.bus import new_plan
 from tests.whole.program import never, until
 
 if TYPE_CHECKING:
@@ -113,3 +114,19 @@ def test_an_episode_whose_closes_bring_nothing_waits_for_a_person_and_goes_on_af
     (hold,) = desk.query(lambda reads: [reads.hold(HoldId(hold_id))])
     assert hold is not None
     assert hold.released_ms is not None
+
+
+def test_an_order_of_ours_that_a_hold_cancels_belongs_to_its_episode(world: World) -> None:
+    """The wish that a resting order end names the hold for whose sake it is, and the episode tells of it."""
+    desk, symbol = world.main, world.symbol()
+    desk.until_open(symbol)
+    resting = new_plan(symbol, "BUY", "0.20", type="LIMIT", price="50", timeInForce="GTC")
+    desk.bus.submit(resting)
+    until(lambda: [o for o in desk.exchange.orders(symbol) if o["status"] == "NEW"], "the plan's order rests")
+    desk.exchange.trade(symbol, "BUY", "0.7")
+    desk.until_held_and_free(symbol)
+    entries = [each.entry for each in journaled(desk, symbol)]
+    (held,) = {each.hold_id for each in entries if each.kind is EntryKind.HOLD_SET}
+    (asked,) = [each for each in entries if each.kind is EntryKind.CANCEL_ASKED]
+    assert (asked.hold_id, asked.plan_id) == (held, resting["plan_id"])
+    assert desk.exchange.position(symbol) == 0

@@ -146,7 +146,9 @@ class Canceller:
                 return
             asked = replace(order, cancel=CancelAsked(tx.now_ms(), why))
             tx.put_order(asked)
-            written.append(tx.append(cancel_entry(asked, why)))
+            holds = [hold for hold in tx.open_holds(asked.leg.symbol) if hold.leg == asked.leg]
+            line = cancel_entry(asked, why)
+            written.append(tx.append(replace(line, hold_id=holds[0].hold_id if holds else None)))
 
         found: list[Order | None] = []
 

@@ -57,8 +57,13 @@ def _agree(tx: Tx, judged: Judged, out: Written) -> None:
         body = what_it_saw(judged) | {"reason": hold.reason.value, "held_ms": facts.now_ms - hold.opened_ms}
         append_entry(tx, out, EntryKind.HOLD_RELEASED, leg, hold.hold_id, body)
     if not judged.move.release:
-        body = {"ledger_amt": amount_text(facts.ledger.amt), "ledger_version": facts.ledger.version}
-        append_entry(tx, out, EntryKind.AGREED, leg, None, body)
+        standing = automatic_hold(judged.facts.holds)
+        body = {
+            "position_side": leg.position_side.value,
+            "ledger_amt": amount_text(facts.ledger.amt),
+            "ledger_version": facts.ledger.version,
+        }
+        append_entry(tx, out, EntryKind.AGREED, leg, standing.hold_id if standing is not None else None, body)
 
 
 def _doubt(tx: Tx, judged: Judged, out: Written) -> None:
