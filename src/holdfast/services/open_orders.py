@@ -5,7 +5,8 @@ rests, after every reconnection of the private stream (it would have told of eac
 rest and is not there is asked about by its id: only that says what became of it. One with our prefix that the journal
 does not know halts the account.
 
-A reading may lag by `settle_ms_max`: what changed here that shortly before it was asked for is left to the next one.
+A reading may lag by `settle_ms_max`: what changed here that shortly before it was asked for is left to the next one,
+which then comes that soon.
 """
 
 from __future__ import annotations
@@ -51,6 +52,8 @@ class OpenOrders:
         self._reader = reader
         self._suspect = suspect
         self._knocks: Knocks[str] = Knocks()
+        self._has_left = False
+        """The newest reading misses an order that changed too shortly before it: that proves nothing yet."""
 
     async def run(self) -> None:
         """Read until cancelled."""
@@ -60,13 +63,15 @@ class OpenOrders:
             try:
                 if knocked and not await self._rests_anything():
                     continue
-                wait_ms = self._interval_ms()
                 await self.compare()
+                wait_ms = self._interval_ms()
             except (VenueUnavailable, JournalBusy) as error:
                 self._context.log.warning("open_orders_failed", account=self._context.account, detail=str(error))
                 wait_ms = max(RETRY_MS, getattr(error, "retry_after_ms", None) or 0)
 
     def _interval_ms(self) -> int:
+        if self._has_left:
+            return self._context.limits.settle_ms_max
         return max(self._context.limits.open_orders_ms, self._spacing_ms())
 
     async def _rests_anything(self) -> bool:
@@ -93,9 +98,14 @@ class OpenOrders:
             why = f"order {strange[0]} rests at the exchange and the journal does not know it"
             await halt_account(context.journal, context.account, context.log, why)
             context.wakes.alerts.knock("halt")
+        settled_ms = asked_ms - context.limits.settle_ms_max
+        self._has_left = False
         for order in resting:
-            if _differs(order, ours.get(order.client_order_id), asked_ms - context.limits.settle_ms_max):
+            report = ours.get(order.client_order_id)
+            if _differs(order, report, settled_ms):
                 self._suspect(order.client_order_id)
+            elif report is None:
+                self._has_left = True
 
     # --- FeedListener -----------------------------------------------------------------------------------
 
