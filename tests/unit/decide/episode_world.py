@@ -164,16 +164,17 @@ def differences() -> Iterator[World]:
             yield World(**changed)
             yield replace(GIVEN_UP, **changed)
     for three in combinations(shorter, 3):
-        for _ in range(15):
+        for _ in range(8):
             yield World(**{name: dice.choice(shorter[name]) for name in three})
-    for _ in range(6_000):
+    for _ in range(3_000):
         yield World(**{name: dice.choice(values) for name, values in DIMENSIONS.items()})
 
 
 def agreed_world() -> Iterator[World]:
     """Every input of the AGREED and SETTLING rows."""
+    closes = ("none", "planned", "planned, expired", "claimed, expired", "person's", "person's, expired")
     for hold, unfinished, order, agreed in product(
-        DIMENSIONS["hold"], DIMENSIONS["unfinished"], DIMENSIONS["order"], (True, False)
+        (*HOLDS, HoldReason.UNKNOWN_ORDER), closes, DIMENSIONS["order"], (True, False)
     ):
         for as_of, read, source, own in product((-1, 0, 1), (-1, 0, 1), Source, (True, False)):
             base = World(status=Status.AGREED, hold=hold, unfinished=unfinished, order=order, agreed=agreed)

@@ -184,7 +184,7 @@ def assert_tells_a_person(world: World, move: Move) -> None:
 def test_every_difference_falls_under_its_row() -> None:
     """Over every two dimensions at once, and samples of three and of all, the move is that of the first row."""
     decided = hold_to(DIFFERENCES, differences(), seen)
-    assert sum(decided.values()) > 15_000
+    assert sum(decided.values()) > 12_000
 
 
 def test_every_agreement_falls_under_its_row() -> None:
@@ -219,7 +219,7 @@ def test_no_hold_stands_where_nothing_changes_and_nobody_is_told() -> None:
     """Whatever the facts, if they stay as they are a person is told within the sum of two waits (I9)."""
     untold: list[World] = []
     checked = 0
-    worlds = [w for w in differences() if w.hold is not None and w.stands != "told"][::11]
+    worlds = [w for w in differences() if w.hold is not None and w.stands != "told"][::19]
     for world in worlds:
         after = told_after_ms(world)
         if after is None:
@@ -228,12 +228,12 @@ def test_no_hold_stands_where_nothing_changes_and_nobody_is_told() -> None:
         if after > LIMITS.view_age_ms_max + LIMITS.evidence_ms_max + 2_000:
             untold.append(world)
     assert not untold, untold[:3]
-    assert checked > 1_000
+    assert checked > 300
 
 
 def test_an_agreed_hold_that_cannot_release_tells_a_person() -> None:
     """A hold that agreement alone can't end (an old cause, an unknown order, a close that hangs) is told in time."""
-    for world in list(agreed_world())[::29]:
+    for world in list(agreed_world())[::17]:
         after = told_after_ms(world)
         assert after is None or after <= LIMITS.view_age_ms_max + 2_000, world
 
