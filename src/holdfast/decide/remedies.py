@@ -193,7 +193,7 @@ def two_looks(facts: EpisodeFacts) -> tuple[PositionView, PositionView] | None:
         return None
     for first in (leg.view, facts.earlier):
         if first is not None and first != second:
-            counts = first.as_of_ms > leg.ledger.last_fill_ms and _is_young(facts, first)
+            counts = first.as_of_ms >= leg.ledger.last_fill_ms and _is_young(facts, first)
             return (first, second) if counts else None
     return None
 

@@ -287,6 +287,8 @@ class Reconciler:
         return by_view and agreed and self._quiet.loud > LOOKS_MAX
 
     def _appoint(self, leg: Leg, move: Move, now_ms: int) -> None:
+        if move.kind is MoveKind.CLOSE:
+            self._memory_of(leg).looks = 0  # what follows it is looked at as promptly as the drift was
         if move.wait_until_ms is not None:
             self._look_again_in(leg, max(move.wait_until_ms - now_ms, 0) + 1)
         if move.step is not None and move.step.kind is not StepKind.OPERATOR and move.step.due_ms >= now_ms:

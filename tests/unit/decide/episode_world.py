@@ -73,7 +73,7 @@ class World:
 SAME_READ = (
     "same read",
     "same read, another before",
-    "same read, one of our fill before",
+    "same read, one before our fill",
     "same read, an old one before",
 )
 """The newest view is the second look itself: what was there before it counts."""
@@ -255,7 +255,7 @@ def _earlier(world: World) -> PositionView | None:
     before = replace(VIEW, amt=D(AMOUNTS[world.status][0]), source=Source.STREAM)
     return {
         "same read": None,
-        "same read, one of our fill before": replace(before, as_of_ms=LEDGER.last_fill_ms),
+        "same read, one before our fill": replace(before, as_of_ms=LEDGER.last_fill_ms - 1),
         "same read, an old one before": replace(before, read_ms=NOW - LIMITS.view_age_ms_max - 1),
     }.get(world.second, before)
 
