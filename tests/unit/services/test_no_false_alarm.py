@@ -57,7 +57,9 @@ weathers = st.builds(
     tells_again_after_ms=some((0, 0, 1, 50, 700)),
     reads_take_ms=some((1, 20, 150)),
     reads_lag_ms=some((0, 0, 30, 300, LAG_MS_MAX)),
-    answers=st.lists(st.sampled_from(("full", "full", "part", "lost", "never")), min_size=1, max_size=4).map(tuple),
+    answers=st.lists(st.sampled_from(("full", "full", "part", "lost", "late", "never")), min_size=1, max_size=4).map(
+        tuple
+    ),
 )
 
 

@@ -36,6 +36,8 @@ if TYPE_CHECKING:
     from holdfast.ports.venue import StreamEvent, SubmitOutcome, TradeCursor
 
 PROBE_MS = 250
+LATE_MS = 1_800
+"""Inside recvWindow: the engine takes it still."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,7 +52,7 @@ class Weather:
     reads_lag_ms: tuple[int, ...] = (0,)
     """How old what a read shows is."""
     answers: tuple[str, ...] = ("full",)
-    """One an order: full, part, lost, never."""
+    """One an order: full, part, lost (executed, no answer), late (no answer, executed `LATE_MS` later), never."""
 
 
 @dataclass(slots=True)
@@ -152,6 +154,9 @@ class BadWeather(Exchange):
         await pass_ms(1)
         if answer == "never":
             return Unknown("the request was lost")
+        if answer == "late":
+            asyncio.get_running_loop().call_later(LATE_MS / 1000, self.fill, permit)
+            return Unknown("the request is on its way")
         part = permit.qty - 1 if answer == "part" and permit.qty > 1 else None
         report = self.fill(permit, part)
         await pass_ms(self._draw("reads_take_ms"))
