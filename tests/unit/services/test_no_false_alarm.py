@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from typing import Any
 
     from holdfast.domain.entry import JournaledEntry
+    from holdfast.domain.order import Order
     from tests.unit.services.world import World
 
 LAG_MS_MAX = LIMITS.settle_ms_max
@@ -37,13 +38,17 @@ class Act:
 
     wait_ms: int
     signed_qty: int
-    is_ours: bool
+    who: str
+    """market: ours, at once; rest: ours, an order that rests; foreign."""
 
 
-def acts(*, ours: bool) -> st.SearchStrategy[Act]:
-    """Trades of ours, or of somebody else."""
+def acts(*who: str) -> st.SearchStrategy[Act]:
+    """Trades of these."""
     waits = st.sampled_from((0, 1, 7, 60, 300, 900, 2_500))
-    return st.builds(Act, waits, st.integers(-5, 5).filter(bool), st.just(ours))
+    return st.builds(Act, waits, st.integers(-5, 5).filter(bool), st.sampled_from(who))
+
+
+OURS = acts("market", "market", "rest")
 
 
 def some(values: tuple[int, ...]) -> st.SearchStrategy[tuple[int, ...]]:
@@ -72,6 +77,7 @@ def everything(world: World) -> tuple[Callable[[], Coroutine[Any, Any, None]], .
         world.alerting.run,
         world.intake.run_closes,
         world.resolver.run,
+        world.canceller.run,
     )
 
 
@@ -80,8 +86,10 @@ async def carry_out(world: World, number: int, act: Act) -> None:
     await pass_ms(act.wait_ms)
     world.rules.marks = {LEG.symbol: (PRICE, world.clock.now_ms())}
     side = PlanSide.BUY if act.signed_qty > 0 else PlanSide.SELL
-    if act.is_ours:
+    if act.who == "market":
         await world.execute(world.plan(f"p{number}", side, D(abs(act.signed_qty))), f"{number}-0")
+    elif act.who == "rest":
+        await world.execute(world.limit(f"p{number}", side, D(abs(act.signed_qty))), f"{number}-0")
     else:
         world.venue.trade(LEG, Side.BUY if act.signed_qty > 0 else Side.SELL, D(abs(act.signed_qty)), f"web_{number}")
 
@@ -93,8 +101,13 @@ async def until_over(world: World) -> None:
         holds, ledger = await world.holds(), await world.ledger()
         agree = not holds and ledger.is_agreed and ledger.amt == world.venue.positions.get(LEG, ZERO)
         is_told = bool(holds) and all(hold.next_step.kind is StepKind.OPERATOR for hold in holds)
-        if (agree or is_told) and not await world.query(lambda reads: reads.live_orders(None)):
+        if (agree or is_told) and not await in_doubt(world):
             return
+
+
+async def in_doubt(world: World) -> list[Order]:
+    """Own orders that neither ended nor rest."""
+    return [order for order in await world.query(lambda reads: reads.live_orders(None)) if not order.rests]
 
 
 async def lines(world: World) -> tuple[JournaledEntry, ...]:
@@ -114,7 +127,7 @@ PLAYED = settings(
 
 
 @PLAYED
-@given(st.lists(acts(ours=True), min_size=1, max_size=5), weathers)
+@given(st.lists(OURS, min_size=1, max_size=5), weathers)
 def test_what_we_traded_ourselves_is_never_closed(ours: list[Act], weather: Weather) -> None:
     """Own orders in any weather: no close is ever planned, no hold outlives the weather, and both agree in the end."""
 
@@ -131,7 +144,7 @@ def test_what_we_traded_ourselves_is_never_closed(ours: list[Act], weather: Weat
         ledger = await world.ledger()
         assert ledger.amt == world.venue.positions.get(LEG, ZERO)
         assert ledger.is_agreed
-        assert await world.query(lambda reads: reads.live_orders(None)) == ()
+        assert await in_doubt(world) == []
 
     play(story)
 
@@ -143,7 +156,7 @@ HELD_MS = 950 + 2 * LAG_MS_MAX + 500
 
 
 @PLAYED
-@given(st.lists(acts(ours=True), max_size=3), acts(ours=False), st.lists(acts(ours=True), max_size=3), weathers)
+@given(st.lists(OURS, max_size=3), acts("foreign"), st.lists(OURS, max_size=3), weathers)
 def test_what_somebody_else_traded_is_never_overlooked(
     before: list[Act], foreign: Act, after: list[Act], weather: Weather
 ) -> None:

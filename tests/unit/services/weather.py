@@ -14,11 +14,11 @@ from itertools import cycle
 from typing import TYPE_CHECKING, Self
 
 from holdfast.domain.names import ClientOrderId
-from holdfast.domain.sides import Leg, Source
+from holdfast.domain.sides import Leg, OrderType, Source
 from holdfast.domain.trade import TradePage
 from holdfast.domain.view import AccountView, PositionView
 from holdfast.lab.torture.loop import pass_ms
-from holdfast.ports.venue import Accepted, PositionsSeen, StreamAlive, StreamUp, TradeSeen, Unknown
+from holdfast.ports.venue import Accepted, OrderSeen, PositionsSeen, StreamAlive, StreamUp, TradeSeen, Unknown
 from tests.unit.decide.samples import ACCOUNT, LIMITS, ZERO
 from tests.unit.services.exchange import PRICE, Exchange
 
@@ -102,6 +102,9 @@ class BadWeather(Exchange):
             event = replace(event, positions=tuple(replace(view, read_ms=now) for view in event.positions))
         self._told.put_nowait((event,))
 
+    def _tell_order(self, report: OrderReport) -> None:
+        self._tell(OrderSeen(report))
+
     # --- what is read
 
     async def _then(self) -> int:
@@ -150,6 +153,9 @@ class BadWeather(Exchange):
         self.requests.append(permit)
         if self._answers is None:
             self._answers = cycle(self.weather.answers)
+        if permit.order_type is OrderType.LIMIT:
+            await pass_ms(1)
+            return Accepted(self.rest(permit))
         answer = next(self._answers)
         await pass_ms(1)
         if answer == "never":
