@@ -158,3 +158,20 @@ def test_a_cancel_whose_answer_is_lost_is_asked_about(world: World) -> None:
     assert done["executed"] == "true"
     assert desk.bus.result_of_entry(entry_id)["error"] == "canceled"
     assert lost.hits == 1
+
+
+def test_a_foreign_order_is_reported_and_forgotten(world: World) -> None:
+    """Somebody's own order rests: an event, a copy and one alert within moments; cancelled there, it is forgotten."""
+    desk, symbol = world.main, world.symbol()
+    desk.until_open(symbol)
+    desk.exchange.trade(symbol, "BUY", "0.30", price="99.00", clientOrderId=f"web_{symbol}")
+    until(lambda: "FOREIGN_ORDER" in desk.bus.events(symbol), "the event")
+    copy = f"{desk.bus.prefix}:reconcile:foreign_orders:{symbol}"
+    until(lambda: f"web_{symbol}" in str(desk.bus.redis.get(copy)), "the copy")
+    until(lambda: world.alerts.about(f"web_{symbol}"), "the alert")
+    assert desk.bus.execute(symbol, "BUY", "0.20")["executed"] == "true"
+    world.exchange.post("cancel", account="main", symbol=symbol)
+    until(lambda: "FOREIGN_ORDER_GONE" in desk.bus.events(symbol), "the end of it")
+    until(lambda: desk.bus.redis.get(copy) is None, "no copy")
+    assert len(world.alerts.about(f"web_{symbol}")) == 1
+    assert "HOLD_SET" not in desk.bus.events(symbol)

@@ -218,6 +218,14 @@ def _cancel_asked(said: Said, _entry: Entry) -> str:
     return f"Order {name} is to be cancelled: {why}. Written down first, then asked for."
 
 
+def _foreign_order(said: Said, entry: Entry) -> str:
+    at = f" at {said.text('price')}" if said.text("price") else ""
+    return (
+        f"An order that is not ours rests at the exchange: {said.text('side')} {said.text('qty')} {entry.symbol}{at} "
+        f"(order {said.text('order_id')}, {said.text('client_order_id')}). Policy: {said.text('policy')}."
+    )
+
+
 def _order_outcome(said: Said, _entry: Entry) -> str:
     number = f", the venue's number {said.text('venue_order_id')}" if said.text("venue_order_id") else ""
     error = said.text("error")
@@ -331,6 +339,8 @@ TELLERS: dict[EntryKind, Callable[[Said, Entry], str]] = {
     EntryKind.PLAN_REFUSED: _plan_refused,
     EntryKind.ORDER_OUTCOME: _order_outcome,
     EntryKind.CANCEL_ASKED: _cancel_asked,
+    EntryKind.FOREIGN_ORDER: _foreign_order,
+    EntryKind.FOREIGN_ORDER_GONE: lambda said, _e: f"Foreign order {said.text('order_id')} does not rest any more.",
     EntryKind.FILL: _fill,
     EntryKind.ADOPTED: _adopted,
     EntryKind.APPROVED: _approved,

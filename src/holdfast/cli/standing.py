@@ -25,6 +25,7 @@ from holdfast.domain.sides import Leg, PositionMode, PositionSide, TradingState
 if TYPE_CHECKING:
     from decimal import Decimal
 
+    from holdfast.domain.foreign import ForeignOrder
     from holdfast.domain.ledger import LedgerState
     from holdfast.domain.limits import Limits
     from holdfast.domain.operator import Alert
@@ -79,6 +80,10 @@ class Standing:
     legs: tuple[LegStanding, ...]
     alerts: tuple[Alert, ...]
     """Not acknowledged yet."""
+    working: tuple[Order, ...] = ()
+    """Own orders that rest at the exchange."""
+    foreign: tuple[ForeignOrder, ...] = ()
+    """Open orders at the exchange that are not ours."""
 
     @property
     def condition(self) -> Condition:
@@ -109,7 +114,8 @@ def read_standing(reads: Reads, limits: Limits) -> Standing:
         )
         for leg in sorted(ledgers, key=Leg.sort_key)
     )
-    return Standing(state, now_ms, freshness, age_ms, legs, reads.alerts_unacked())
+    working = tuple(order for order in orders if order.rests)
+    return Standing(state, now_ms, freshness, age_ms, legs, reads.alerts_unacked(), working, reads.foreign_orders())
 
 
 def _freshness(age_ms: int | None, limits: Limits) -> Freshness:

@@ -20,7 +20,9 @@ from holdfast.domain.way_out import RUNBOOKS, WAYS_OUT, commands_for
 if TYPE_CHECKING:
     from holdfast.cli.standing import LegStanding, Standing
     from holdfast.domain.entry import JsonValue
+    from holdfast.domain.foreign import ForeignOrder
     from holdfast.domain.hold import Hold
+    from holdfast.domain.order import Order
 
 HEADERS = ("LEG", "EXCHANGE", "LEDGER", "DRIFT", "VERDICT", "AGE", "TRADING", "HOLD", "REASON", "NEXT STEP")
 NARROW_COLUMNS = 7
@@ -72,6 +74,20 @@ def hold_lines(standing: Standing) -> list[str]:
         for leg in standing.legs
         for hold in leg.holds
     ]
+
+
+def order_lines(standing: Standing) -> list[str]:
+    """One line about each order that rests: ours, then those of others."""
+    lines = []
+    for order in standing.working:
+        filled = f", {amount_text(order.booked_qty)} of it filled" if order.booked_qty else ""
+        ends = f", to be cancelled ({order.cancel.why})" if order.cancel is not None else ""
+        what = f"{order.side.value} {amount_text(order.qty)} {order.leg.key} at {amount_text(order.price)}"
+        lines.append(f"rests: {what}{filled}{ends}; plan {order.plan_id}")
+    for other in standing.foreign:
+        what = f"{other.side.value} {amount_text(other.qty)} {other.leg.key} at {amount_text(other.price)}"
+        lines.append(f"not ours: {what}; order {other.order_id} ({other.client_order_id})")
+    return lines
 
 
 def _row(leg: LegStanding, standing: Standing) -> tuple[str, ...]:
@@ -134,6 +150,38 @@ def json_of(standing: Standing) -> JsonValue:
         "entries": state.last_seq,
         "alerts_waiting": alerts,
         "legs": [_leg_json(leg, standing) for leg in standing.legs],
+        "working_orders": [_working_json(order) for order in standing.working],
+        "foreign_orders": [_foreign_json(order) for order in standing.foreign],
+    }
+
+
+def _working_json(order: Order) -> JsonValue:
+    return {
+        "plan_id": order.plan_id,
+        "client_order_id": order.client_order_id,
+        "order_id": order.venue_order_id,
+        "leg": order.leg.key,
+        "side": order.side.value,
+        "qty": amount_json(order.qty),
+        "filled_qty": amount_json(order.booked_qty),
+        "price": amount_json(order.price),
+        "time_in_force": None if order.time_in_force is None else order.time_in_force.value,
+        "reduce_only": order.reduce_only,
+        "cancel": None if order.cancel is None else order.cancel.why,
+    }
+
+
+def _foreign_json(order: ForeignOrder) -> JsonValue:
+    return {
+        "order_id": order.order_id,
+        "client_order_id": order.client_order_id,
+        "leg": order.leg.key,
+        "side": order.side.value,
+        "qty": amount_json(order.qty),
+        "filled_qty": amount_json(order.executed_qty),
+        "price": amount_json(order.price),
+        "reduce_only": order.reduce_only,
+        "seen_ms": order.seen_ms,
     }
 
 

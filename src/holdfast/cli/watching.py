@@ -13,7 +13,7 @@ from holdfast.cli.exit_status import DONE, NO_ANSWER, REFUSED
 from holdfast.cli.journal_access import open_desk
 from holdfast.cli.printing import print_json, print_line
 from holdfast.cli.standing import Condition, read_standing
-from holdfast.cli.standing_shown import heading, hold_lines, json_of, narrow_table_of, table_of
+from holdfast.cli.standing_shown import heading, hold_lines, json_of, narrow_table_of, order_lines, table_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -73,7 +73,7 @@ def _rendered(found: tuple[Standing, ...]) -> RenderableType:
 
     parts: list[RenderableType] = []
     for each in found:
-        lines = [Text(line) for line in hold_lines(each)]
+        lines = [Text(line) for line in (*hold_lines(each), *order_lines(each))]
         parts += [Text(heading(each), style="bold"), narrow_table_of(each).rich(), *lines]
     return Group(*parts)
 
@@ -86,7 +86,7 @@ def show_text(found: tuple[Standing, ...]) -> None:
         Console().print(_rendered(found))
         return
     for standing in found:
-        print_line(f"{heading(standing)}\n{table_of(standing).plain()}")
+        print_line("\n".join((heading(standing), table_of(standing).plain(), *order_lines(standing))))
 
 
 def show_json(found: tuple[Standing, ...]) -> None:

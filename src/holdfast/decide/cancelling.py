@@ -7,7 +7,7 @@
     | 3 | a close of its leg is planned or claimed: it would use the position up (-4118)      | yes       |
     | 4 | a hold disputes the amounts of its leg (any reason but those of row 5 alone)        | yes       |
     | 5 | it could raise an exposure, and any hold stands on its symbol (view_missing,        | yes       |
-    |   | view_stale, operator; on another leg)                                               |           |
+    |   | view_stale, foreign_order, operator; on another leg)                                |           |
     | 6 | it could raise an exposure, and trading is HALTED                                   | yes       |
     | 7 | otherwise                                                                           | no        |
 
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from holdfast.domain.hold import Hold
     from holdfast.domain.order import Order
 
-UNDISPUTED = frozenset({HoldReason.VIEW_MISSING, HoldReason.VIEW_STALE, HoldReason.OPERATOR})
+UNDISPUTED = frozenset({HoldReason.VIEW_MISSING, HoldReason.VIEW_STALE, HoldReason.FOREIGN_ORDER, HoldReason.OPERATOR})
 """Reasons of holds that say nothing against the amounts."""
 
 

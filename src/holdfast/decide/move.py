@@ -74,7 +74,9 @@ class Move:
     """When to look again at the latest; None: only on new facts."""
 
 
-WAITS_FOR_A_PERSON = frozenset({HoldReason.FORCED_REDUCTION, HoldReason.LATE_ACCEPTANCE, HoldReason.MODE_CHANGED})
+WAITS_FOR_A_PERSON = frozenset(
+    {HoldReason.FORCED_REDUCTION, HoldReason.LATE_ACCEPTANCE, HoldReason.FOREIGN_ORDER, HoldReason.MODE_CHANGED}
+)
 """Reasons of automatic holds that agreement alone does not end."""
 
 

@@ -29,6 +29,7 @@ class HoldReason(Enum):
     FORCED_REDUCTION = "forced_reduction"
     UNKNOWN_ORDER = "unknown_order"
     LATE_ACCEPTANCE = "late_acceptance"
+    FOREIGN_ORDER = "foreign_order"
     MODE_CHANGED = "mode_changed"
     OPERATOR = "operator"
 

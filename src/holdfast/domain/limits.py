@@ -22,6 +22,14 @@ class ForeignPolicy(Enum):
     HOLD = "hold"
 
 
+class ForeignOrderPolicy(Enum):
+    """What happens to an open order at the exchange that is not ours."""
+
+    REPORT = "report"
+    CANCEL = "cancel"
+    HOLD = "hold"
+
+
 class UnledgeredPolicy(Enum):
     """What happens to positions found at the first complete view ever (row 4)."""
 
@@ -95,6 +103,7 @@ class Limits:
     """Life of a planned close."""
     reconcile_close: ReconcileClose = ReconcileClose.ON
     foreign: ForeignPolicy = ForeignPolicy.CLOSE
+    foreign_orders: ForeignOrderPolicy = ForeignOrderPolicy.REPORT
     unledgered: UnledgeredPolicy = UnledgeredPolicy.HOLD
     forced: ForcedPolicy = ForcedPolicy.HOLD
     deficit: DeficitPolicy = DeficitPolicy.HOLD

@@ -195,6 +195,8 @@ class OrderReport:
     reduce_only: bool
     venue_ms: int
     """Venue time of the last change."""
+    price: Decimal | None = None
+    """Of a LIMIT order."""
     is_by_venue: bool = False
     """The venue's own word that it placed the order (liquidation, ADL): by type, status or execution."""
 

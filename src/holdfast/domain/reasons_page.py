@@ -17,6 +17,7 @@ HOLD_REASON_TEXT: dict[HoldReason, str] = {
     HoldReason.FORCED_REDUCTION: "The venue reduced the position by force (liquidation, ADL, settlement).",
     HoldReason.UNKNOWN_ORDER: "An order's fate has been unknown for longer than `unknown_ms_max`.",
     HoldReason.LATE_ACCEPTANCE: "An order that was proven not accepted executed all the same.",
+    HoldReason.FOREIGN_ORDER: "An order that is not ours rests at the exchange, and the policy is to hold.",
     HoldReason.MODE_CHANGED: "Somebody changed the account's position mode.",
     HoldReason.OPERATOR: "A person set it.",
 }

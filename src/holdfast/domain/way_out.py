@@ -13,6 +13,7 @@ person's own words.
     | forced_reduction         | a person has looked and releases                                                |
     | unknown_order            | the order's fate; a person may say it                                           |
     | late_acceptance          | a person has looked and releases                                                |
+    | foreign_order            | the order is cancelled at the exchange; or a person releases                    |
     | mode_changed             | the mode is what the settings say; a person releases                            |
     | operator                 | a person releases                                                               |
 """
@@ -65,6 +66,7 @@ WAYS_OUT: dict[HoldReason, WayOut] = {
         ),
     ),
     HoldReason.LATE_ACCEPTANCE: WayOut("late-acceptance.md", (_EXPLAIN, _RELEASE)),
+    HoldReason.FOREIGN_ORDER: WayOut("foreign-order.md", ("holdfast status", _RELEASE)),
     HoldReason.MODE_CHANGED: WayOut("mode-changed.md", ("holdfast status", _RELEASE)),
     HoldReason.OPERATOR: WayOut("operator.md", (_RELEASE,)),
 }

@@ -16,12 +16,13 @@ from holdfast.journal import statements as sql
 from holdfast.journal.chain import entry_of, genesis_hash
 from holdfast.journal.rows import account_of, hold_of, leg_of
 from holdfast.journal.rows_operator import alert_of, request_of, result_of
-from holdfast.journal.rows_orders import close_of, order_of, undone_of
+from holdfast.journal.rows_orders import close_of, foreign_of, order_of, undone_of
 from holdfast.ports.journal import AccountState, PlanRecord
 
 if TYPE_CHECKING:
     from holdfast.domain.close import Close
     from holdfast.domain.entry import EntryKind, JournaledEntry
+    from holdfast.domain.foreign import ForeignOrder
     from holdfast.domain.hold import Hold
     from holdfast.domain.names import AccountId, ClientOrderId, HoldId, PlanId, Symbol, TradeId, VenueOrderId
     from holdfast.domain.operator import Alert, OperatorRequest
@@ -135,6 +136,10 @@ class SqlReads:
         else:
             rows = self._session.all(sql.ORDERS_LIVE_OF_SYMBOL, (self._account, symbol))
         return tuple(order_of(row) for row in rows)
+
+    def foreign_orders(self) -> tuple[ForeignOrder, ...]:
+        """Foreign open orders, in the order in which they were first seen."""
+        return tuple(foreign_of(row) for row in self._session.all(sql.FOREIGN_OPEN, (self._account,)))
 
     def booked_trade_ids(self, symbol: Symbol, after: TradeId | None, from_ms: int) -> frozenset[TradeId]:
         """Ids of booked trades after an id, or from a venue time on."""

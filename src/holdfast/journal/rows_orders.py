@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from holdfast.domain.amounts import format_amount
 from holdfast.domain.close import Approval, Close, CloseState
+from holdfast.domain.foreign import ForeignOrder
 from holdfast.domain.names import PlanId
 from holdfast.domain.order import CancelAsked, Order, OrderState
 from holdfast.domain.sides import Decision, Leg, OrderType, Side, TimeInForce
@@ -203,6 +204,58 @@ def close_of(row: Row) -> Close:
         attempt=attempt,
         state=_CLOSE_STATES[state],
         approval=None if approver is None else Approval(approver, approval_reason),
+    )
+
+
+FOREIGN_KEY = ("account", "symbol", "order_id")
+FOREIGN_COLUMNS = (
+    *FOREIGN_KEY,
+    "client_order_id",
+    "side",
+    "position_side",
+    "qty",
+    "executed_qty",
+    "price",
+    "reduce_only",
+    "seen_ms",
+    "gone_ms",
+)
+
+
+def foreign_row(order: ForeignOrder) -> Row:
+    """Encode."""
+    return (
+        order.account,
+        order.symbol,
+        order.order_id,
+        order.client_order_id,
+        order.side.value,
+        order.position_side.value,
+        format_amount(order.qty),
+        format_amount(order.executed_qty),
+        amount_or_null(order.price),
+        int(order.reduce_only),
+        order.seen_ms,
+        order.gone_ms,
+    )
+
+
+def foreign_of(row: Row) -> ForeignOrder:
+    """Decode."""
+    account, symbol, number, name, side, position_side, qty, executed, price, reduce_only, seen, gone = row
+    return ForeignOrder(
+        account=account,
+        symbol=symbol,
+        order_id=number,
+        client_order_id=name,
+        side=_SIDES[side],
+        position_side=POSITION_SIDES[position_side],
+        qty=Decimal(qty),
+        executed_qty=Decimal(executed),
+        price=amount_or_none(price),
+        reduce_only=reduce_only != 0,
+        seen_ms=seen,
+        gone_ms=gone,
     )
 
 

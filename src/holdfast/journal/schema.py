@@ -188,6 +188,31 @@ Index(
     postgresql_where=_ORDER_NUMBERED,
 )
 
+foreign_order = Table(
+    "foreign_order",
+    metadata,
+    _key_text("account"),
+    _key_text("symbol"),
+    _key_int("order_id"),
+    _text("client_order_id"),
+    _text("side"),
+    _text("position_side"),
+    _text("qty"),
+    _text("executed_qty"),
+    _text_or_null("price"),
+    _int("reduce_only"),
+    _int("seen_ms"),
+    _int_or_null("gone_ms"),
+)
+_FOREIGN_OPEN = text("gone_ms IS NULL")
+Index(
+    "foreign_open",
+    foreign_order.c.account,
+    foreign_order.c.seen_ms,
+    sqlite_where=_FOREIGN_OPEN,
+    postgresql_where=_FOREIGN_OPEN,
+)
+
 fill = Table(
     "fill",
     metadata,

@@ -5,7 +5,14 @@ from __future__ import annotations
 from holdfast.journal.chain import ENTRY_COLUMNS
 from holdfast.journal.rows import ACCOUNT_COLUMNS, HOLD_COLUMNS, LEG_COLUMNS, LEG_KEY
 from holdfast.journal.rows_operator import ALERT_COLUMNS, REQUEST_COLUMNS
-from holdfast.journal.rows_orders import CLOSE_COLUMNS, FILL_COLUMNS, ORDER_COLUMNS, ORDER_COLUMNS_WRITTEN
+from holdfast.journal.rows_orders import (
+    CLOSE_COLUMNS,
+    FILL_COLUMNS,
+    FOREIGN_COLUMNS,
+    FOREIGN_KEY,
+    ORDER_COLUMNS,
+    ORDER_COLUMNS_WRITTEN,
+)
 from holdfast.journal.sql import insert, insert_new, select, update, upsert
 
 _ACCOUNT = "WHERE account = ?"
@@ -77,6 +84,9 @@ UNDONE_AFTER = select(_UNDONE, "fill", f"{_LEG} AND trade_id > ? {_BEYOND} ORDER
 UNDONE_FROM = select(_UNDONE, "fill", f"{_LEG} AND venue_ms >= ? {_BEYOND} ORDER BY trade_id")
 LAST_TRADE_ID = select(("max(trade_id)",), "fill", _LEG)
 LAST_ORDER_ID = select(("order_id",), "fill", f"{_LEG} ORDER BY venue_ms DESC, trade_id DESC LIMIT 1")
+
+FOREIGN_OPEN = select(FOREIGN_COLUMNS, "foreign_order", f"{_ACCOUNT} AND gone_ms IS NULL ORDER BY seen_ms, order_id")
+FOREIGN_PUT = upsert("foreign_order", FOREIGN_COLUMNS, FOREIGN_KEY)
 
 # --- plans and closes
 _UNPUBLISHED = "result IS NOT NULL AND published = 0"

@@ -18,13 +18,14 @@ from holdfast.journal.chain import new_row
 from holdfast.journal.reads import SqlReads
 from holdfast.journal.rows import hold_row, leg_row
 from holdfast.journal.rows_operator import alert_row, request_row, result_text
-from holdfast.journal.rows_orders import ORDER_STATES, close_row, fill_row, order_row
+from holdfast.journal.rows_orders import ORDER_STATES, close_row, fill_row, foreign_row, order_row
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from holdfast.domain.close import Close
     from holdfast.domain.entry import Entry
+    from holdfast.domain.foreign import ForeignOrder
     from holdfast.domain.hold import Hold
     from holdfast.domain.ledger import LedgerState, MoveCause
     from holdfast.domain.names import PlanId
@@ -149,6 +150,11 @@ class SqlTx(SqlReads):
     def mark_results_published(self, plan_ids: Iterable[PlanId]) -> None:
         """Take the plans' results off `unpublished_results`."""
         self._session.run_many(sql.PLAN_PUBLISHED, [(1, self._account, plan_id) for plan_id in plan_ids])
+
+    def put_foreign_order(self, order: ForeignOrder) -> None:
+        """Insert or replace."""
+        self._own_account(order.account)
+        self._session.run(sql.FOREIGN_PUT, foreign_row(order))
 
     def put_close(self, close: Close) -> None:
         """Insert or replace."""

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
     from holdfast.domain.close import Close
     from holdfast.domain.entry import Entry, EntryKind, JournaledEntry
+    from holdfast.domain.foreign import ForeignOrder
     from holdfast.domain.hold import Hold
     from holdfast.domain.ledger import LedgerState, MoveCause
     from holdfast.domain.names import AccountId, ClientOrderId, HoldId, PlanId, Symbol, TradeId, VenueOrderId
@@ -112,6 +113,10 @@ class Reads(Protocol):
 
     def live_orders(self, symbol: Symbol | None) -> tuple[Order, ...]:
         """Orders that are not settled: not final, or final with more executed than booked."""
+        ...
+
+    def foreign_orders(self) -> tuple[ForeignOrder, ...]:
+        """Open orders at the exchange that are not ours, in the order in which they were first seen."""
         ...
 
     def booked_trade_ids(self, symbol: Symbol, after: TradeId | None, from_ms: int) -> frozenset[TradeId]:
@@ -211,6 +216,8 @@ class Tx(Reads, Protocol):
     def put_plan(self, plan_id: PlanId, content_hash: str, symbol: str, result: PlanResult | None) -> None: ...
 
     def mark_results_published(self, plan_ids: Iterable[PlanId]) -> None: ...
+
+    def put_foreign_order(self, order: ForeignOrder) -> None: ...
 
     def put_close(self, close: Close) -> None: ...
 

@@ -17,6 +17,7 @@
     resolving   orders without an answer: asked about until proven
     cancel_plans one CANCEL: the wish that another plan's resting order end
     cancelling  own resting orders that must end: journaled, asked for, recorded
+    foreign_orders open orders that are nobody's here, by policy
     open_orders what rests at the venue beside what the journal believes to rest
     requests    what an operator asked for
     publishing  results, events and copies of state, from the journal to the bus

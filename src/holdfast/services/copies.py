@@ -5,6 +5,7 @@
     reconcile:verdict:<SYMBOL>   AGREED and the version it is true of; expires, so a dead reconciler shows
     position:snapshot:<SYMBOL>   what the venue shows
     position:ledger:<SYMBOL>     what the ledger holds
+    reconcile:foreign_orders:<SYMBOL>  open orders at the exchange that are not ours; absent when none
     permit:state:<SYMBOL>        ALLOW or DENY with the reason; expires
     permit:p33:<plan_id>         one plan's permit or refusal; expires
 
@@ -35,6 +36,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
     from decimal import Decimal
 
+    from holdfast.domain.foreign import ForeignOrder
     from holdfast.domain.hold import Hold
     from holdfast.domain.ledger import LedgerState
     from holdfast.domain.names import Symbol, VenueOrderId
@@ -72,6 +74,8 @@ class _Symbol:
     legs: tuple[LedgerState, ...]
     last_orders: dict[Leg, VenueOrderId]
     """The venue's number of the order whose fill was booked last, by leg."""
+    foreign: tuple[ForeignOrder, ...]
+    """Open orders at the exchange that are not ours."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -166,8 +170,11 @@ class Copies:
         return [*turn, *islice(held, RING_MAX)]
 
     async def _every_symbol(self, look: _Look) -> list[Symbol]:
-        legs = await self._context.journal.query(self._context.account, lambda reads: reads.legs())
+        legs, foreign = await self._context.journal.query(
+            self._context.account, lambda reads: (reads.legs(), reads.foreign_orders())
+        )
         found = {each.leg.symbol for each in legs} | {hold.leg.symbol for hold in look.holds}
+        found |= {order.symbol for order in foreign}
         self._known = self._context.limits.symbols | found
         return sorted(found)
 
@@ -175,11 +182,12 @@ class Copies:
         holds: dict[Symbol, list[Hold]] = {}
         for hold in open_holds:
             holds.setdefault(hold.leg.symbol, []).append(hold)
-        found = []
+        found, foreign = [], reads.foreign_orders()
         for symbol in page:
             legs = self._legs_of(reads, symbol)
             last = {each.leg: number for each in legs if (number := self._last_order(reads, each)) is not None}
-            found.append(_Symbol(symbol, tuple(holds.get(symbol, ())), legs, last))
+            others = tuple(order for order in foreign if order.symbol == symbol)
+            found.append(_Symbol(symbol, tuple(holds.get(symbol, ())), legs, last, others))
         return found
 
     def _legs_of(self, reads: Reads, symbol: Symbol) -> tuple[LedgerState, ...]:
@@ -213,6 +221,7 @@ class Copies:
         ttl_ms = max(fresh_ms, CYCLES * self._cycle_ms)
         yield self._hold(found.symbol, found.holds)
         yield self._permit_state(found, state, now_ms, ttl_ms)
+        yield StateCopy(f"reconcile:foreign_orders:{found.symbol}", text=_foreign(found.foreign))
         stamped = state.stamp_ms is not None and 0 <= now_ms - state.stamp_ms <= fresh_ms
         for leg in found.legs:
             holds = tuple(hold for hold in found.holds if hold.leg == leg.leg)
@@ -296,6 +305,24 @@ class Copies:
         if state.stamp_ms is None or not 0 <= now_ms - state.stamp_ms <= limits.stamp_age_ms_max:
             return Reason.STAMP_STALE
         return None
+
+
+def _foreign(orders: tuple[ForeignOrder, ...]) -> str | None:
+    """A JSON list, amounts as decimal strings; None without any."""
+    rows = [
+        {
+            "order_id": order.order_id,
+            "client_order_id": order.client_order_id,
+            "position_side": order.position_side.value,
+            "side": order.side.value,
+            "qty": format_amount(order.qty),
+            "price": format_amount(order.price) if order.price is not None else "",
+            "reduce_only": order.reduce_only,
+            "seen": order.seen_ms,
+        }
+        for order in orders
+    ]
+    return json.dumps(rows) if rows else None
 
 
 def _ledger(leg: LedgerState, last_order_id: VenueOrderId | None) -> dict[str, str]:

@@ -3,7 +3,7 @@
 Read at a start, every `open_orders_ms` (more rarely where many accounts share one address), and, if anything of ours
 rests, after every reconnection of the private stream (it would have told of each end). An order of ours that should
 rest and is not there is asked about by its id: only that says what became of it. One with our prefix that the journal
-does not know halts the account.
+does not know halts the account; one of somebody else's is `foreign_orders`' to deal with.
 
 A reading may lag by `settle_ms_max`: what changed here that shortly before it was asked for is left to the next one,
 which then comes that soon.
@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 
 from holdfast.domain.errors import JournalBusy, VenueUnavailable
 from holdfast.domain.names import is_our_client_order_id
+from holdfast.services.foreign_orders import ForeignOrders, is_foreign
 from holdfast.services.halting import halt_account
 from holdfast.services.knocks import Knocks
 
@@ -25,11 +26,14 @@ if TYPE_CHECKING:
     from holdfast.domain.order import Order, OrderReport
     from holdfast.domain.trade import Trade
     from holdfast.ports.journal import Reads
-    from holdfast.ports.venue import VenueReader
+    from holdfast.ports.venue import VenueTrader
     from holdfast.services.context import Context
 
 RETRY_MS = 2_000
 """Wait after a reading that failed."""
+NEWS_MS = 250
+"""How often what the stream told of foreign orders is looked at, while there is any."""
+UP, HEARD = "up", "heard"
 
 
 def _no_spacing() -> int:
@@ -42,32 +46,36 @@ class OpenOrders:
     def __init__(
         self,
         context: Context,
-        reader: VenueReader,
+        trader: VenueTrader,
         suspect: Callable[[ClientOrderId], None],
         spacing_ms: Callable[[], int] = _no_spacing,
     ) -> None:
         """`spacing_ms` tells how far apart the venue's limits want readings to lie, at least."""
         self._spacing_ms = spacing_ms
         self._context = context
-        self._reader = reader
+        self._trader = trader
         self._suspect = suspect
         self._knocks: Knocks[str] = Knocks()
+        self._foreign = ForeignOrders(context, trader)
         self._has_left = False
         """The newest reading misses an order that changed too shortly before it: that proves nothing yet."""
 
     async def run(self) -> None:
         """Read until cancelled."""
-        wait_ms = self._interval_ms()
+        clock = self._context.clock
+        due_ns = clock.monotonic_ns() + self._interval_ms() * 1_000_000
         while True:
-            knocked = await self._knocks.take(wait_ms)
+            wait_ms = max((due_ns - clock.monotonic_ns()) // 1_000_000, 0)
+            knocked = await self._knocks.take(min(wait_ms, NEWS_MS) if self._foreign.has_news else wait_ms)
             try:
-                if knocked and not await self._rests_anything():
-                    continue
-                await self.compare()
-                wait_ms = self._interval_ms()
+                await self._foreign.settle()
+                if clock.monotonic_ns() >= due_ns or (UP in knocked and await self._rests_anything()):
+                    await self.compare()
+                    due_ns = clock.monotonic_ns() + self._interval_ms() * 1_000_000
             except (VenueUnavailable, JournalBusy) as error:
                 self._context.log.warning("open_orders_failed", account=self._context.account, detail=str(error))
                 wait_ms = max(RETRY_MS, getattr(error, "retry_after_ms", None) or 0)
+                due_ns = clock.monotonic_ns() + wait_ms * 1_000_000
 
     def _interval_ms(self) -> int:
         if self._has_left:
@@ -85,8 +93,9 @@ class OpenOrders:
         """Read once and compare. Raises VenueUnavailable and JournalBusy: then nothing was compared."""
         context = self._context
         asked_ms = context.clock.now_ms()
-        reports = await self._reader.open_orders(None)
+        reports = await self._trader.open_orders(None)
         context.resting.reports = reports
+        await self._foreign.compare(reports, asked_ms)
         ours = {each.client_order_id: each for each in reports if is_our_client_order_id(each.client_order_id)}
 
         def read(reads: Reads) -> tuple[list[ClientOrderId], list[Order]]:
@@ -111,13 +120,17 @@ class OpenOrders:
 
     def on_up(self) -> None:
         """The stream is new: what the old one would have told since the gap is read."""
-        self._knocks.knock("up")
+        self._knocks.knock(UP)
 
-    def on_trade(self, trade: Trade, report: OrderReport) -> None:
-        """Nothing: own trades are booked as they come."""
+    def on_trade(self, trade: Trade, report: OrderReport) -> None:  # noqa: ARG002 - the port's
+        """Own trades are booked as they come; an order of somebody else's may rest."""
+        self.on_order(report)
 
     def on_order(self, report: OrderReport) -> None:
-        """Nothing: own orders are looked at as they change."""
+        """Own orders are looked at as they change; an order of somebody else's may rest."""
+        if is_foreign(report):
+            self._foreign.hear(report)
+            self._knocks.knock(HEARD)
 
     def on_gap(self, detail: str) -> None:
         """Nothing before the stream is back."""

@@ -71,6 +71,8 @@ EVENT_KINDS = frozenset(
         EntryKind.OPERATOR_CLOSE_DONE,
         EntryKind.MANUAL_REQUIRED,
         EntryKind.CANCEL_ASKED,
+        EntryKind.FOREIGN_ORDER,
+        EntryKind.FOREIGN_ORDER_GONE,
         EntryKind.ADOPTED,
         EntryKind.APPROVED,
         EntryKind.HALTED,

@@ -51,7 +51,9 @@ IMPORT_EVERY_MS = 250
 MARGIN_NUMERATOR, MARGIN_DENOMINATOR = 11, 10
 """An approval covers the notional of the moment and a tenth more, for the price moves before the close."""
 RECONCILE_KINDS = frozenset({RequestKind.ADOPT, RequestKind.RELEASE, RequestKind.APPROVE, RequestKind.HOLD})
-_PERSONS = frozenset({HoldReason.FORCED_REDUCTION, HoldReason.LATE_ACCEPTANCE, HoldReason.MODE_CHANGED})
+_PERSONS = frozenset(
+    {HoldReason.FORCED_REDUCTION, HoldReason.LATE_ACCEPTANCE, HoldReason.FOREIGN_ORDER, HoldReason.MODE_CHANGED}
+)
 
 
 def _drifts(reads: Reads, looks: list[tuple[Leg, Look]], step: Decimal) -> str:

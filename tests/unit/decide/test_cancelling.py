@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 RESTING = replace(ORDER, order_type=OrderType.LIMIT, price=D(10), state=OrderState.OPEN)
 ASKED = CancelAsked(NOW, "plan p2")
 LEGS = (LEG, LONG_LEG, SHORT_LEG)
-QUIET = {HoldReason.VIEW_MISSING, HoldReason.VIEW_STALE, HoldReason.OPERATOR}
+QUIET = {HoldReason.VIEW_MISSING, HoldReason.VIEW_STALE, HoldReason.FOREIGN_ORDER, HoldReason.OPERATOR}
 
 
 def raises(facts: CancelFacts) -> bool:

@@ -28,7 +28,12 @@ WEAKER: dict[Status, set[HoldReason | None]] = {
     Status.UNLEDGERED: VIEWS | {HoldReason.DRIFT, HoldReason.DEFICIT},
     Status.FORCED: VIEWS | {HoldReason.DRIFT, HoldReason.DEFICIT, HoldReason.UNLEDGERED, HoldReason.UNKNOWN_ORDER},
 }
-PERSONS = {HoldReason.FORCED_REDUCTION, HoldReason.LATE_ACCEPTANCE, HoldReason.MODE_CHANGED}
+PERSONS = {
+    HoldReason.FORCED_REDUCTION,
+    HoldReason.LATE_ACCEPTANCE,
+    HoldReason.FOREIGN_ORDER,
+    HoldReason.MODE_CHANGED,
+}
 DIFFER = {Status.EXCESS, Status.DEFICIT, Status.UNLEDGERED}
 USEFUL = {"same", "smaller", "opposite", "flat", "at its age", "same read, another before"}
 

@@ -17,8 +17,8 @@ from tests.unit.decide.samples import HOLD, LONG_LEG
 ROOT = Path(__file__).resolve().parents[3]
 PAGES = ROOT / "docs" / "runbooks"
 HEADS = ("**What it means.**", "**What to look at.**", "**What to type.**")
-ALERTING = {"holding.py", "halting.py"}
-"""Where alerts are made: about a hold (its reason's page), and about a halt (its own page)."""
+ALERTING = {"holding.py", "halting.py", "foreign_orders.py"}
+"""Where alerts are made: about a hold (its reason's page), a halt, a foreign order (their own pages)."""
 
 
 def verbs(commands: tuple[str, ...]) -> set[str]:

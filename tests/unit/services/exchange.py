@@ -153,6 +153,27 @@ class Exchange:
         self._tell_order(report)
         return report
 
+    def place(self, leg: Leg, side: Side, qty: Decimal, name: str = "web_1", price: Decimal = PRICE) -> OrderReport:
+        """An order of anybody's, taken into the book."""
+        self._numbers += 1
+        report = OrderReport(
+            symbol=leg.symbol,
+            client_order_id=ClientOrderId(name),
+            order_id=VenueOrderId(self._numbers),
+            side=side,
+            position_side=leg.position_side,
+            status=VenueOrderStatus.NEW,
+            qty=qty,
+            executed_qty=ZERO,
+            avg_price=None,
+            reduce_only=False,
+            venue_ms=self.clock.now_ms(),
+            price=price,
+        )
+        self.orders[report.client_order_id] = Book(report, leg)
+        self._tell_order(report)
+        return report
+
     def reach(self, name: ClientOrderId, qty: Decimal) -> None:
         """The market reaches a resting order: so much of it is filled."""
         book = self.orders[name]

@@ -277,6 +277,9 @@ async def unseen_world(limits: Limits = LIMITS, venue_of: Callable[[VirtualClock
     feed.listen(reconciler)
     feed.listen(fills)
     resolver = Resolver(apply, venue, sender, fills, publisher, resolve)
+    open_orders = OpenOrders(apply, venue, resolver.suspect)
+    venue.on_order.append(open_orders.on_order)
+    venue.on_trade.append(open_orders.on_trade)
     return World(
         clock=clock,
         journal=journal,
@@ -297,7 +300,7 @@ async def unseen_world(limits: Limits = LIMITS, venue_of: Callable[[VirtualClock
         canceller=canceller,
         closer=closer,
         resolver=resolver,
-        open_orders=OpenOrders(apply, venue, resolver.suspect),
+        open_orders=open_orders,
         operator_close=OperatorClose(apply, venue, closer),
         operator_resolve=OperatorResolve(apply, venue, publisher),
         cancel_plans=cancel_plans,

@@ -80,6 +80,7 @@ _ORDER_NAMES = {
     "last_price": "L",
     "executed_qty": "z",
     "avg_price": "ap",
+    "price": "p",
     "venue_ms": "T",
     "trade_id": "t",
     "reduce_only": "R",
@@ -105,6 +106,7 @@ class _Order(msgspec.Struct, frozen=True, rename=_ORDER_NAMES):
     """0 or -1 when the event is no execution."""
     reduce_only: bool
     avg_price: str | None = None
+    price: str | None = None
     product: int | None = None
     kind: str = ""
 
@@ -183,6 +185,7 @@ def _order_event(update: _OrderUpdate) -> TradeSeen | OrderSeen | Ignored:
         qty=not_negative(row.qty, "order quantity"),
         executed_qty=not_negative(row.executed_qty, "executed quantity"),
         avg_price=price_or_none(row.avg_price),
+        price=price_or_none(row.price),
         reduce_only=row.reduce_only,
         venue_ms=row.venue_ms,
         is_by_venue=is_by_venue(row.status, row.kind, row.execution),

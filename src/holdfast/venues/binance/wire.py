@@ -75,6 +75,7 @@ class _Order(msgspec.Struct, frozen=True, rename="camel"):
     update_time: Millis
     reduce_only: bool
     avg_price: str | None = None
+    price: str | None = None
     type: str = ""
     orig_type: str = ""
 
@@ -255,6 +256,7 @@ def _report(row: _Order) -> OrderReport:
         qty=not_negative(row.orig_qty, "order quantity"),
         executed_qty=not_negative(row.executed_qty, "executed quantity"),
         avg_price=price_or_none(row.avg_price),
+        price=price_or_none(row.price),
         reduce_only=row.reduce_only,
         venue_ms=row.update_time,
         is_by_venue=is_by_venue(row.status, row.type, row.orig_type),
