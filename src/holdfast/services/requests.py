@@ -15,6 +15,7 @@ Holds that somebody set on the bus by hand are imported here as operators' holds
 
 from __future__ import annotations
 
+import itertools
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
@@ -47,7 +48,8 @@ if TYPE_CHECKING:
 POLL_MS = 100
 """How often requests are looked for."""
 IMPORT_EVERY_MS = 250
-"""How often the bus is looked over for holds set by hand."""
+"""How often the bus is looked over for holds set by hand, `IMPORT_MAX` symbols at a time, in turn."""
+IMPORT_MAX = 128
 MARGIN_NUMERATOR, MARGIN_DENOMINATOR = 11, 10
 """An approval covers the notional of the moment and a tenth more, for the price moves before the close."""
 RECONCILE_KINDS = frozenset({RequestKind.ADOPT, RequestKind.RELEASE, RequestKind.APPROVE, RequestKind.HOLD})
@@ -297,10 +299,12 @@ class Requests:
         """Import holds that stand on the bus and not in the journal, until cancelled."""
         context = self._context
         knocks: Knocks[str] = Knocks()
-        while True:
+        symbols = sorted(context.limits.symbols)
+        pages = itertools.cycle([symbols[start : start + IMPORT_MAX] for start in range(0, len(symbols), IMPORT_MAX)])
+        for page in pages:
             await knocks.take(IMPORT_EVERY_MS)
             try:
-                values = await self._bus.hold_values(sorted(context.limits.symbols))
+                values = await self._bus.hold_values(page)
             except BusUnavailable:
                 continue  # permits are denied meanwhile by their own reading of the bus
             try:

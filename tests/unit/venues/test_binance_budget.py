@@ -27,8 +27,8 @@ NOW_MS = 1_000_003_500
 
 
 def test_only_what_can_wait_ever_waits() -> None:
-    """Background reads wait on weight, EXECUTE orders on order counts; closes, cancels and looks on nothing."""
-    shares = {0: False, 79: False, 80: True, 100: True}
+    """Background reads and looks wait on weight, EXECUTE orders on order counts; closes and cancels on nothing."""
+    shares = {0: False, 79: False, 80: True, 89: True, 90: True, 100: True}
     for lane, weight, in_10s, in_1m in itertools.product(Lane, shares, shares, shares):
         counts = {
             WEIGHT: Count(2_400 * weight // 100, NOW_MS),
@@ -37,6 +37,7 @@ def test_only_what_can_wait_ever_waits() -> None:
         }
         expected = {
             Lane.BACKGROUND: shares[weight],
+            Lane.LOOK: weight >= 90,
             Lane.ORDER: shares[in_10s] or shares[in_1m],
         }.get(lane, False)
         assert (wait_ms(lane, counts, NOW_MS) > 0) is expected, (lane, weight, in_10s, in_1m)

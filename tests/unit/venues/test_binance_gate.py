@@ -13,7 +13,7 @@ from holdfast.domain.errors import KeysRejected, VenueUnavailable
 from holdfast.domain.reasons import Reason
 from holdfast.domain.sides import OrderType, PositionSide, Side, TimeInForce
 from holdfast.ports.venue import Accepted, NotExecuted, Refused, Unknown
-from holdfast.venues.binance.budget import Lane
+from holdfast.venues.binance.budget import Counter, Lane, Limit
 from holdfast.venues.binance.client import BinanceClient, Security
 from holdfast.venues.binance.limits import Gate, Usage
 from holdfast.venues.binance.offset import Sample, best_of, sample_of
@@ -333,6 +333,27 @@ def test_a_permit_that_must_not_be_sent_is_refused_here(bad: Permit, reason: Rea
             assert isinstance(outcome, Refused)
             assert outcome.reason is reason
             assert venue.connections == 0
+            await trader.close()
+
+    run(scenario)
+
+
+def test_looks_stop_before_the_minute_is_used_up_and_what_a_close_reads_does_not() -> None:
+    """At nine tenths of the weight the reconciler's adapter asks nothing about a symbol; the one that trades may."""
+
+    async def scenario() -> None:
+        used = answer(200, b"[]", "X-MBX-USED-WEIGHT-1M: 2160")
+        async with raw_venue(time_answer(), time_answer(), time_answer(), used, *[time_answer()] * 3, used) as venue:
+            clock = SetClock()
+            gate = Gate(clock)
+            gate.set_limits((Limit(Counter.WEIGHT, 60_000, 2_400),))
+            reader = BinanceReader(BinanceClient(config(venue.url), clock, gate))
+            trader = BinanceTrader(BinanceClient(config(venue.url), clock, gate))
+            await reader.symbol_view(BTC)
+            with pytest.raises(VenueUnavailable, match="wants a pause"):
+                await reader.symbol_view(BTC)
+            assert (await trader.symbol_view(BTC)).symbol == BTC
+            await reader.close()
             await trader.close()
 
     run(scenario)

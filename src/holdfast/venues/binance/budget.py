@@ -4,14 +4,16 @@
 |------------|---------------------------------------------------|-----------------------------------------------|
 | CLOSE      | a RECONCILE_CLOSE or OPERATOR_CLOSE               | (never: only a ban stops it)                  |
 | CANCEL     | a cancel                                          | (never)                                       |
-| READ       | looks, order lookups, trades: what a close needs  | (never)                                       |
+| READ       | what apply reads before it closes or to resolve   | (never)                                       |
+| LOOK       | the reconciler's looks: hundreds may be wanted    | the weight of our address, at nine tenths     |
 | ORDER      | an EXECUTE                                        | an order count of the account                 |
 | BACKGROUND | complete views, mark prices, rules: they recur    | the weight of our address                     |
 
 A counter of the venue starts anew at each whole interval of its clock; so a lane waits until the interval in which the
 count was read has ended. Counts come from the headers of the last answer, limits from exchangeInfo (never hard-coded:
-before it was read, nothing waits). A complete view that waits lets the account's stamp age, and that denies EXECUTE
-plans: the budget that is left is the closes'.
+before it was read, nothing waits). When many symbols drift at once, looks alone could use up the minute and get the
+address banned, closes and all: they stop a tenth before that, and go on when the minute has ended. A complete view that
+waits lets the account's stamp age, and that denies EXECUTE plans: the budget that is left is the closes'.
 """
 
 from __future__ import annotations
@@ -21,6 +23,8 @@ from enum import Enum
 
 SHARE_NUMERATOR, SHARE_DENOMINATOR = 4, 5
 """Four fifths of a counter may be used by what can wait; the last fifth is kept for closes."""
+LOOKS_NUMERATOR, LOOKS_DENOMINATOR = 9, 10
+"""Looks, which closes need, may use nine tenths; what is under way when they are reached fits into the last one."""
 
 VIEW_WEIGHT = 5
 """A complete view, `positionRisk` of all symbols (venue documentation)."""
@@ -36,6 +40,7 @@ class Lane(Enum):
     """What kind of request wants through."""
 
     READ = "read"
+    LOOK = "look"
     BACKGROUND = "background"
     CANCEL = "cancel"
     ORDER = "order"
@@ -77,15 +82,20 @@ class Wanted:
 
 
 _MINUTE_MS = 60_000
-_COUNTED = {Lane.BACKGROUND: Counter.WEIGHT, Lane.ORDER: Counter.ORDERS}
+_SHARE = (SHARE_NUMERATOR, SHARE_DENOMINATOR)
+_COUNTED = {
+    Lane.BACKGROUND: (Counter.WEIGHT, _SHARE),
+    Lane.LOOK: (Counter.WEIGHT, (LOOKS_NUMERATOR, LOOKS_DENOMINATOR)),
+    Lane.ORDER: (Counter.ORDERS, _SHARE),
+}
 
 
 def wait_ms(lane: Lane, counts: dict[Limit, Count], venue_now_ms: int) -> int:
     """How long the lane must wait by these counts; 0 if it need not."""
-    counter = _COUNTED.get(lane)
+    counter, (numerator, denominator) = _COUNTED.get(lane, (None, _SHARE))
     waits = [0]
     for limit, count in counts.items():
-        if limit.counter is not counter or count.used * SHARE_DENOMINATOR < limit.count_max * SHARE_NUMERATOR:
+        if limit.counter is not counter or count.used * denominator < limit.count_max * numerator:
             continue
         ends_ms = (count.read_ms // limit.interval_ms + 1) * limit.interval_ms
         waits.append(ends_ms - venue_now_ms)

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from holdfast.domain.names import Symbol, TradeId
     from holdfast.domain.trade import Trade
     from holdfast.ports.venue import TradeCursor
+    from holdfast.venues.binance.budget import Lane
     from holdfast.venues.binance.client import BinanceClient, Params
 
 PAGE_TRADES_MAX = 1_000
@@ -38,6 +39,7 @@ class _Walk:
 
     client: BinanceClient
     symbol: Symbol
+    lane: Lane
     pages: int = 0
     found: dict[TradeId, Trade] = field(default_factory=dict)
 
@@ -54,6 +56,7 @@ class _Walk:
             "/fapi/v1/userTrades",
             (("symbol", self.symbol), *params, ("limit", str(PAGE_TRADES_MAX))),
             Security.SIGNED,
+            self.lane,
         )
         trades = decode_trades(body)
         if any(one.symbol != self.symbol for one in trades):
@@ -69,9 +72,9 @@ class _Walk:
         return TradePage(tuple(self.found[key] for key in sorted(self.found)), complete, goes_on)
 
 
-async def read_trades(client: BinanceClient, symbol: Symbol, cursor: TradeCursor) -> TradePage:
+async def read_trades(client: BinanceClient, symbol: Symbol, cursor: TradeCursor, lane: Lane) -> TradePage:
     """Everything since the cursor. Raises VenueUnavailable if any request fails."""
-    walk = _Walk(client, symbol)
+    walk = _Walk(client, symbol, lane)
     if cursor.after_trade_id is not None:
         return await _by_id(walk, cursor.after_trade_id)
     return await _by_time(walk, cursor.from_ms)

@@ -51,6 +51,9 @@ FORCED_ORDERS_MAX = 100
 class BinanceReader:
     """One account, read. Implements `ports.venue.VenueReader`."""
 
+    _looks = Lane.LOOK
+    """Of what is read about one symbol."""
+
     def __init__(self, client: BinanceClient) -> None:
         self._client = client
 
@@ -93,7 +96,7 @@ class BinanceReader:
 
     async def trades(self, symbol: Symbol, cursor: TradeCursor) -> TradePage:
         """The account's trades on the symbol since the cursor, oldest first; bounded in pages."""
-        return await read_trades(self._client, symbol, cursor)
+        return await read_trades(self._client, symbol, cursor, self._looks)
 
     async def order(self, symbol: Symbol, client_order_id: ClientOrderId) -> OrderReport | None:
         """One order by our id; None if the venue says it does not exist."""
@@ -112,12 +115,14 @@ class BinanceReader:
     async def forced_orders(self, symbol: Symbol) -> tuple[OrderReport, ...]:
         """Liquidations and ADLs on the symbol in the last 7 days, at most 100 (weight 20)."""
         params: Params = (("symbol", symbol), ("limit", str(FORCED_ORDERS_MAX)))
-        return decode_forced(await self._client.read("GET", "/fapi/v1/forceOrders", params, Security.SIGNED))
+        return decode_forced(
+            await self._client.read("GET", "/fapi/v1/forceOrders", params, Security.SIGNED, self._looks)
+        )
 
     async def open_orders(self, symbol: Symbol | None) -> tuple[OrderReport, ...]:
         """Resting orders, of one symbol (weight 1) or of the whole account (weight 40)."""
         params: Params = (("symbol", symbol),) if symbol is not None else ()
-        lane = Lane.READ if symbol is not None else Lane.BACKGROUND
+        lane = self._looks if symbol is not None else Lane.BACKGROUND
         return decode_orders(await self._client.read("GET", "/fapi/v1/openOrders", params, Security.SIGNED, lane))
 
     def stream(self) -> BinanceStream:
@@ -134,14 +139,14 @@ class BinanceReader:
         read_ms = self._client.clock.now_ms()
         venue_ms = self._client.venue_ms_at(read_ms)
         params: Params = (("symbol", symbol),) if symbol is not None else ()
-        lane = Lane.READ if symbol is not None else Lane.BACKGROUND
+        lane = self._looks if symbol is not None else Lane.BACKGROUND
         body = await self._client.read("GET", "/fapi/v3/positionRisk", params, Security.SIGNED, lane)
         asked = Asked(config.account, symbol, config.position_mode, read_ms, venue_ms, config.rest_lag_ms)
         return account_view(decode_positions(body), asked)
 
     async def _order(self, symbol: Symbol, which: tuple[str, str]) -> OrderReport | None:
         params = (("symbol", symbol), which)
-        exchange = await self._client.read_exchange("GET", ORDER_PATH, params, Security.SIGNED)
+        exchange = await self._client.read_exchange("GET", ORDER_PATH, params, Security.SIGNED, self._looks)
         if is_no_such_order(exchange):
             return None
         report = decode_order(self._client.require_body(exchange))

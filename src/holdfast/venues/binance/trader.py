@@ -44,6 +44,8 @@ _SHRINKING = {PositionSide.LONG: Side.SELL, PositionSide.SHORT: Side.BUY}
 class BinanceTrader(BinanceReader):
     """One account, read and traded. Implements `ports.venue.VenueTrader`."""
 
+    _looks = Lane.READ
+
     async def submit(self, permit: Permit) -> SubmitOutcome:
         """Send the order once. Exactly one request leaves, or none."""
         refusal = local_refusal(permit)
