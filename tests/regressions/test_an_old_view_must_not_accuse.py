@@ -68,6 +68,7 @@ def test_a_close_is_not_sent_on_a_position_from_before_our_fill(behind_ms: int) 
         instrument=replace(INSTRUMENT, qty_step=LOT),
         position=position,
         ledger=replace(LEDGER, amt=D("0.002"), last_fill_ms=FILL_MS),
+        mode_changed=False,
         orders=(),
         unfinished=close,
     )

@@ -284,6 +284,17 @@ def _approved(said: Said, entry: Entry) -> str:
     return f"Closing up to a notional of {said.text('approved_notional')} was approved {_by(said)}."
 
 
+def _mode_changed(said: Said, _entry: Entry) -> str:
+    mode, was = said.text("mode"), said.text("was")
+    match said.text("what"):
+        case "accepted":
+            return f"The account's position mode is {mode} from now on, as the settings say; it was {was}."
+        case "back":
+            return f"The account is in {mode} mode again: its holds may end by a view newer than this."
+        case _:
+            return f"The account is in {mode} mode at the exchange, the journal lives by {was}: everything is held."
+
+
 def _manual(said: Said, _entry: Entry) -> str:
     return f"{_saw(said)}{_row(said)}A person is needed: {said.text('next_step')}."
 
@@ -349,6 +360,7 @@ TELLERS: dict[EntryKind, Callable[[Said, Entry], str]] = {
     EntryKind.ALERT: lambda said, _e: f"Alert {said.text('alert_id')}: {said.text('title')}: {said.text('text')}.",
     EntryKind.ALERT_ACKED: lambda said, _e: f"Alert {said.text('alert_id')} was acknowledged by {said.text('who')}.",
     EntryKind.STAMP_VOIDED: lambda _said, _e: "The exchange's stream was lost: trading is denied until it is back.",
+    EntryKind.MODE_CHANGED: _mode_changed,
     EntryKind.HALTED: lambda said, _entry: f"Trading was halted {_by(said)}.",
     EntryKind.RESUMED: lambda said, _entry: f"Trading was resumed {_by(said)}.",
     EntryKind.LEASE: lambda said, _e: f"The lease of {said.text('service')} changed hands.",

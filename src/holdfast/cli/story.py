@@ -31,7 +31,9 @@ WINDOW_ENTRIES_MAX = 2_000
 SIGN_AGE_MS_MAX = 60_000
 """A view that was read longer before the entry is no first sign of it."""
 _HEDGE_SIDES = frozenset({PositionSide.LONG.value, PositionSide.SHORT.value})
-_ACCOUNT_WIDE = frozenset({EntryKind.HALTED, EntryKind.RESUMED, EntryKind.STAMP_VOIDED, EntryKind.ALERT_ACKED})
+_ACCOUNT_WIDE = frozenset(
+    {EntryKind.HALTED, EntryKind.RESUMED, EntryKind.STAMP_VOIDED, EntryKind.ALERT_ACKED, EntryKind.MODE_CHANGED}
+)
 
 
 @dataclass(frozen=True, slots=True)

@@ -19,6 +19,7 @@ from holdfast.services.halting import check_journal_is_newest
 from holdfast.services.holds import BusHolds
 from holdfast.services.intake import Intake
 from holdfast.services.knocks import Knocks
+from holdfast.services.mode_watch import ModeWatch, refused_text, until_mode_is_accepted
 from holdfast.services.open_orders import OpenOrders
 from holdfast.services.operator_close import OperatorClose
 from holdfast.services.operator_resolve import OperatorResolve
@@ -39,6 +40,7 @@ from holdfast.services.supervisor import (
     read_marks,
     read_rules,
     run_tasks,
+    under_lease,
     while_leased,
 )
 from holdfast.settings import KeyUse
@@ -128,10 +130,7 @@ async def _first_contact(world: World, reader: VenueReader, context: Context) ->
         ) from error
     expected = world.settings.position_mode(account)
     if mode is not expected:
-        raise CannotStart(
-            f"account {account} is in {mode.value} mode at the exchange, position_mode says {expected.value}: "
-            "set one to the other"
-        )
+        raise CannotStart(refused_text(account, None, mode, expected))
 
 
 async def build_account(world: World, account: AccountId, stack: contextlib.AsyncExitStack) -> list[Job]:
@@ -195,16 +194,19 @@ def _reconcile_job(  # noqa: PLR0917 - the parts it joins, each named
     feed.listen(reconciler)
     requests = Requests(context, reader, picture, bus, mode)
     alerting = Alerting(context, world.alerts)
+    watch = ModeWatch(context, reader, picture, feed, mode)
 
     async def job() -> None:
         view_interval_ms = world.view_interval_ms(context.account)
         await world.room.begin_reconcile(context.account, reader.venue_now_ms(), view_interval_ms)
         if await acquire_lease(context, world.owner):
             await read_again(context, reader)
+        await under_lease(context, watch.meet())
         tasks: list[Task] = [
             ("lease", lambda: keep_lease(context)),
             ("stream", feed.run_stream),
             ("views", feed.run_views),
+            ("mode", watch.run),
             ("evaluate", reconciler.run),
             ("clock", lambda: keep_clock(context, reader)),
             ("streams", publisher.run_streams),
@@ -250,6 +252,7 @@ def _apply_job(  # noqa: PLR0917 - the parts it joins, each named
 
     async def job() -> None:
         await world.room.begin_apply(context.account, trader.venue_now_ms())
+        await until_mode_is_accepted(context, world.settings.position_mode(context.account))
         if await acquire_lease(context, world.owner):
             await read_again(context, trader)
         count = await world.journal.query(context.account, lambda reads: reads.count_entries(EntryKind.CLOSE_DONE))

@@ -16,6 +16,7 @@ from __future__ import annotations
 import asyncio
 from typing import TYPE_CHECKING
 
+from holdfast.services.mode_watch import VIEWS_A_READING
 from holdfast.services.supervisor import MARKS_MS
 from holdfast.venues.binance.budget import OPEN_ORDERS_WEIGHT, VIEW_WEIGHT, Wanted
 
@@ -27,9 +28,11 @@ if TYPE_CHECKING:
 CONTACT_WEIGHT = 20
 """One adapter's clock and mode, and for the first of them rules and prices."""
 APPLY_WEIGHT = OPEN_ORDERS_WEIGHT + 5
-RECONCILE_WEIGHT = 10
-"""A first view, and what opening the stream takes."""
+RECONCILE_WEIGHT = 15
+"""The mode, a first view, and what opening the stream takes."""
 MARKS_WEIGHT = 10
+MODE_WEIGHT_A_VIEW = VIEW_WEIGHT // VIEWS_A_READING
+"""The position mode weighs as much as a view, and is read with every so manyth."""
 CLOCKS_PER_MIN = 6
 """Both adapters of an account measure the venue's clock once a minute, by three requests."""
 OPEN_ORDERS_PER_MIN = 20
@@ -77,7 +80,7 @@ class Room:
     async def begin_reconcile(self, account: str, venue_now_ms: int, view_interval_ms: int) -> None:
         """Wait until every account's apply has begun, and for room for what goes on from now on."""
         ahead_ms = venue_now_ms - self._clock.now_ms()
-        self._views_per_min += _MINUTE_MS // view_interval_ms * VIEW_WEIGHT
+        self._views_per_min += _MINUTE_MS // view_interval_ms * (VIEW_WEIGHT + MODE_WEIGHT_A_VIEW)
         self._accounts += 1
         await self._all_in.wait()
         async with self._door:

@@ -11,6 +11,7 @@
     cancelling  an order that rests x holds, closes, halt -> whether it must end
     guardrails  RECONCILE_CLOSE, OPERATOR_CLOSE x facts -> Permit | Refusal
     recovery    an order without an answer x what the venue says -> Resolution
+    mode        the account's position mode x the journal's -> go on, hold everything, accept, refuse to start
     outcome     what a request brought back -> what the order is now
 
 Invariants, repeated by number in the property tests:

@@ -4,6 +4,8 @@ First match wins; "hold" is the leg's open automatic hold.
 
     | verdict        | further facts                                              | move                       |
     |----------------|------------------------------------------------------------|----------------------------|
+    | any            | the hold says that the position mode changed; a close is void | SUPERSEDE               |
+    | the same       | otherwise                                                  | OPERATOR (as it stands)    |
     | AGREED         | the reconciler's close is planned, or a person's expired unclaimed | SUPERSEDE          |
     | AGREED         | another close of the leg is unfinished                     | WAIT (its outcome)         |
     | AGREED         | not agreed at this version yet, or a releasable hold, or an old watermark | AGREE (and release) |
@@ -29,6 +31,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
+from holdfast.decide.mode import MODE_STEP_TEXT
 from holdfast.decide.move import WAITS_FOR_A_PERSON, Move, MoveKind, automatic_hold, look, operator, step_of
 from holdfast.decide.reconcile import Status
 from holdfast.decide.remedies import has_lost_its_cause, remedy, supersede
@@ -79,6 +82,8 @@ def _with_step_that_stands(facts: EpisodeFacts, hold: Hold, move: Move) -> Move:
 
 
 def _row(facts: EpisodeFacts, verdict: Verdict, hold: Hold | None) -> Move:
+    if hold is not None and hold.reason is HoldReason.MODE_CHANGED:
+        return _mode_changed(facts)
     if verdict.status is Status.AGREED:
         return _agreed(facts, hold)
     if verdict.status is Status.SETTLING:
@@ -98,6 +103,13 @@ def _settling(facts: EpisodeFacts, verdict: Verdict, hold: Hold | None) -> Move:
     is_known = leg.view is not None and verdict.drift != ZERO and leg.view.as_of_ms >= leg.ledger.last_fill_ms
     is_blocked = any(order.state.blocks_symbol for order in leg.orders)
     return replace(move, kind=MoveKind.DOUBT) if is_known and leg.ledger.is_agreed and not is_blocked else move
+
+
+def _mode_changed(facts: EpisodeFacts) -> Move:
+    """Legs of the wrong mode mean nothing: no agreement, no repair, no close, until a person has settled it."""
+    if facts.unfinished is not None and has_lost_its_cause(facts, facts.unfinished, ZERO):
+        return supersede(facts)
+    return operator(facts, MODE_STEP_TEXT)
 
 
 def _agreed(facts: EpisodeFacts, hold: Hold | None) -> Move:

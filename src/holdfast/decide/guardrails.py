@@ -14,6 +14,7 @@ it only names a close, and the journal's own copy is what is judged and sent.
     | differs          | a field of the message differs from the journal                  | close_differs_...     |
     | unclaimed        | the journal's close is not PLANNED                               | close_superseded      |
     | expired          | its life is over, or begins in the future                        | close_expired         |
+    | mode             | the account is held because its position mode changed             | position_mode_changed |
     | approval         | OPERATOR: no journaled approval with a name and a reason         | close_not_approved    |
     | switched_on      | RECONCILE: RECONCILE_CLOSE is switched off                       | closes_switched_off   |
     | hold             | RECONCILE: its hold is not open                                  | close_hold_not_open   |
@@ -83,6 +84,8 @@ class CloseFacts:
     position: PositionView | None
     """Read fresh from the venue for this decision; None if it could not be read."""
     ledger: LedgerState
+    mode_changed: bool
+    """True while any leg of the account is held because its position mode changed at the venue."""
     orders: tuple[Order, ...]
     """Own orders of the leg that are not settled, without the close's own."""
     unfinished: Close | None
@@ -201,6 +204,8 @@ def _authority(facts: CloseFacts, close: Close) -> Refusal | None:
         return _no("unclaimed", Reason.SUPERSEDED, f"the close is {close.state.value}")
     if not close.created_ms <= facts.now_ms <= close.expires_ms:
         return _no("expired", Reason.EXPIRED, f"it expired {facts.now_ms - close.expires_ms} ms ago")
+    if facts.mode_changed:
+        return _no("mode", Reason.MODE_CHANGED, "the account's position mode was changed at the exchange")
     if not _is_reconcile(facts):
         approval = close.approval
         if approval is None or not approval.name.strip() or not approval.reason.strip():

@@ -61,6 +61,8 @@ class EntryKind(Enum):
     ALERT = "ALERT"
     ALERT_ACKED = "ALERT_ACKED"
     STAMP_VOIDED = "STAMP_VOIDED"
+    MODE_CHANGED = "MODE_CHANGED"
+    """The venue's position mode is not the journal's any more; it is again; or a new one was accepted."""
     HALTED = "HALTED"
     RESUMED = "RESUMED"
     LEASE = "LEASE"

@@ -75,6 +75,7 @@ class Reason(Enum):
     ABOVE_CLOSE_NOTIONAL = "close_notional_above_max"
     SUPERSEDED = "close_superseded"
     NOT_APPROVED = "close_not_approved"
+    MODE_CHANGED = "position_mode_changed"
     CLOSES_OFF = "closes_switched_off"
     # --- the venue
     VENUE_REFUSED = "venue_refused"
@@ -151,6 +152,7 @@ REASON_TEXT: dict[Reason, str] = {
     Reason.ABOVE_CLOSE_NOTIONAL: "The close is above `close_notional_max`; a person decides.",
     Reason.SUPERSEDED: "The facts changed; another close took its place.",
     Reason.NOT_APPROVED: "No journaled approval of a person stands behind this close.",
+    Reason.MODE_CHANGED: "The account's position mode was changed at the exchange: what a leg is, is not sure.",
     Reason.CLOSES_OFF: "Closes are switched off in the settings.",
     Reason.VENUE_REFUSED: "The venue refused the order (its code and text are in the journal).",
     Reason.VENUE_UNAVAILABLE: "The venue did not execute the order and said so; attempts are spent.",

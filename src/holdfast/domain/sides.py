@@ -54,6 +54,13 @@ class PositionMode(Enum):
     HEDGE = "hedge"
 
 
+def sides_of(mode: PositionMode) -> tuple[PositionSide, ...]:
+    """The legs that a symbol has in a mode."""
+    if mode is PositionMode.HEDGE:
+        return (PositionSide.LONG, PositionSide.SHORT)
+    return (PositionSide.BOTH,)
+
+
 class Decision(Enum):
     """What kind of plan it is, and so which gate judges it."""
 

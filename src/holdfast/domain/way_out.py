@@ -14,7 +14,7 @@ person's own words.
     | unknown_order            | the order's fate; a person may say it                                           |
     | late_acceptance          | a person has looked and releases                                                |
     | foreign_order            | the order is cancelled at the exchange; or a person releases                    |
-    | mode_changed             | the mode is what the settings say; a person releases                            |
+    | mode_changed             | the mode is back, by itself; or the account, at rest, starts with the new one   |
     | operator                 | a person releases                                                               |
 """
 
@@ -67,7 +67,7 @@ WAYS_OUT: dict[HoldReason, WayOut] = {
     ),
     HoldReason.LATE_ACCEPTANCE: WayOut("late-acceptance.md", (_EXPLAIN, _RELEASE)),
     HoldReason.FOREIGN_ORDER: WayOut("foreign-order.md", ("holdfast status", _RELEASE)),
-    HoldReason.MODE_CHANGED: WayOut("mode-changed.md", ("holdfast status", _RELEASE)),
+    HoldReason.MODE_CHANGED: WayOut("mode-changed.md", ("holdfast status", "holdfast run")),
     HoldReason.OPERATOR: WayOut("operator.md", (_RELEASE,)),
 }
 

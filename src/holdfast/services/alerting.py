@@ -12,7 +12,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from holdfast.domain.errors import JournalBusy
-from holdfast.domain.hold import HoldOwner, StepKind
+from holdfast.domain.hold import HoldOwner, HoldReason, StepKind
 from holdfast.services.holding import Written, alert_person
 
 if TYPE_CHECKING:
@@ -86,8 +86,7 @@ class Alerting:
 
         def read(reads: Reads) -> tuple[AccountState, tuple[Hold, ...], dict[HoldId, Alert | None], int]:
             holds = reads.open_holds(None)
-            alerts = {hold.hold_id: reads.alert_of_hold(hold.hold_id) for hold in holds}
-            return reads.account(), holds, alerts, reads.now_ms()
+            return reads.account(), holds, _alerts_of(reads, holds), reads.now_ms()
 
         state, holds, alerts, now_ms = await context.journal.query(context.account, read)
         context.metrics.stamp_age(context.account, now_ms - state.stamp_ms if state.stamp_ms is not None else None)
@@ -115,6 +114,14 @@ class Alerting:
 
         await self._context.transact(read=lambda _: None, decide=lambda _: None, write=write)
         self._context.emit(out.entries)
+
+
+def _alerts_of(reads: Reads, holds: tuple[Hold, ...]) -> dict[HoldId, Alert | None]:
+    """The newest alert of each hold; a changed position mode holds every leg and is told once for all of them."""
+    alerts = {hold.hold_id: reads.alert_of_hold(hold.hold_id) for hold in holds}
+    for_mode = [hold.hold_id for hold in holds if hold.reason is HoldReason.MODE_CHANGED]
+    told = next((alert for name in for_mode if (alert := alerts[name]) is not None), None)
+    return alerts | {name: alerts[name] or told for name in for_mode}
 
 
 def _still_true(reads: Reads) -> tuple[Alert, ...]:

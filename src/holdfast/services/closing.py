@@ -20,6 +20,7 @@ from holdfast.domain.amounts import format_amount
 from holdfast.domain.close import Close, CloseState
 from holdfast.domain.entry import Entry, EntryKind, JournaledEntry
 from holdfast.domain.errors import VenueUnavailable
+from holdfast.domain.hold import HoldReason
 from holdfast.domain.names import client_order_id
 from holdfast.domain.order import OrderState
 from holdfast.domain.permit import Permit, Refusal
@@ -189,6 +190,7 @@ class Closer:
             instrument=context.rules.instruments.get(close.leg.symbol),
             position=position,
             ledger=reads.leg(close.leg),
+            mode_changed=any(hold.reason is HoldReason.MODE_CHANGED for hold in reads.open_holds(None)),
             orders=tuple(
                 order
                 for order in reads.live_orders(close.leg.symbol)

@@ -91,6 +91,8 @@ class Wakes:
     """To apply: an operator may have asked for a close."""
     operator_resolves: Knocks[str] = field(default_factory=Knocks)
     """To apply: an operator may have said what became of an order."""
+    mode: Knocks[str] = field(default_factory=Knocks)
+    """To whoever watches the account's position mode: something speaks for its having changed."""
     alerts: Knocks[str] = field(default_factory=Knocks)
     """To the alerting task."""
 

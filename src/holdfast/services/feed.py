@@ -100,6 +100,11 @@ class Feed:
         self._view_now.set()
 
     @property
+    def interval_ms(self) -> int:
+        """How far apart complete views lie now, nothing failing and nobody asking."""
+        return max(self._context.limits.view_interval_ms, self._spacing_ms())
+
+    @property
     def proof_ms(self) -> int | None:
         """What a stamp may say now: our clock before the newest stream proof, or None.
 
@@ -143,7 +148,8 @@ class Feed:
                 self._up(opened)
             case StreamGap(detail=detail):
                 self._gap(detail)
-            case ModeSeen():
+            case ModeSeen(detail=detail):
+                self._context.wakes.mode.knock(detail)
                 for listener in self._listeners:
                     listener.on_mode()
 
@@ -155,6 +161,7 @@ class Feed:
     def _up(self, opened_ms: int) -> None:
         self._up_ms = opened_ms
         self._context.log.info("stream_up", account=self._context.account)
+        self._context.wakes.mode.knock("the stream is up")
         self.ask_view()
         for listener in self._listeners:
             listener.on_up()
@@ -173,7 +180,7 @@ class Feed:
         while True:
             self._view_now.clear()
             failures = 0 if await self._view() else failures + 1
-            wait_ms = max(limits.view_interval_ms, self._spacing_ms())
+            wait_ms = self.interval_ms
             if failures:
                 wait_ms = min(VIEW_RETRY_MS * 2 ** min(failures - 1, 10), wait_ms)
             try:
@@ -188,6 +195,7 @@ class Feed:
             complete = await self._reader.account_view()
         except VenueUnavailable as error:
             self._context.log.warning("view_failed", account=self._context.account, detail=str(error))
+            self._context.wakes.mode.knock("a view failed")  # rows of another mode make a view none
             self._tell_view()
             return False
         self._context.metrics.stage(Stage.VIEW, self._context.clock.monotonic_ns() - started)

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from holdfast.decide.move import EpisodeFacts, Move, automatic_hold
 from holdfast.domain.amounts import format_amount
 from holdfast.domain.entry import EntryKind, JsonValue
-from holdfast.domain.hold import StepKind
+from holdfast.domain.hold import HoldReason, StepKind
 from holdfast.services.holding import Written, alert_person, append_entry
 
 if TYPE_CHECKING:
@@ -34,6 +34,12 @@ class Judged:
     move: Move
     closes_planned: int
     """Closes planned under the leg's hold so far."""
+
+    @property
+    def is_of_another_mode(self) -> bool:
+        """Tell whether the leg is held because the account's position mode changed: looks at it show nothing."""
+        hold = automatic_hold(self.facts.holds)
+        return hold is not None and hold.reason is HoldReason.MODE_CHANGED
 
 
 def what_it_saw(judged: Judged) -> dict[str, JsonValue]:

@@ -75,6 +75,7 @@ EVENT_KINDS = frozenset(
         EntryKind.FOREIGN_ORDER_GONE,
         EntryKind.ADOPTED,
         EntryKind.APPROVED,
+        EntryKind.MODE_CHANGED,
         EntryKind.HALTED,
         EntryKind.RESUMED,
     }

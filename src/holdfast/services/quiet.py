@@ -19,7 +19,7 @@ from itertools import chain
 from typing import TYPE_CHECKING
 
 from holdfast.decide.move import MoveKind
-from holdfast.domain.sides import Leg, PositionMode, PositionSide
+from holdfast.domain.sides import Leg, PositionMode, sides_of
 
 if TYPE_CHECKING:
     from decimal import Decimal
@@ -105,7 +105,6 @@ class Quiet:
         states = await self._context.journal.query(account, lambda reads: reads.legs())
         legs = dict.fromkeys(self._picture.known_legs())
         legs.update(dict.fromkeys(state.leg for state in states))
-        sides = (PositionSide.BOTH,) if self._mode is PositionMode.ONE_WAY else (PositionSide.LONG, PositionSide.SHORT)
         for symbol in sorted(self._context.limits.symbols):
-            legs.update(dict.fromkeys(Leg(account, symbol, side) for side in sides))
+            legs.update(dict.fromkeys(Leg(account, symbol, side) for side in sides_of(self._mode)))
         return legs

@@ -268,7 +268,7 @@ class Reconciler:
             if move.kind is MoveKind.HOLD:
                 memory.looks = 0  # looks taken while the leg settled are not the episode's: its first one does not wait
             self._look(leg)
-        elif move.kind is MoveKind.OPERATOR and verdict.row > 1:
+        elif move.kind is MoveKind.OPERATOR and verdict.row > 1 and not judged.is_of_another_mode:
             self._look_now_and_then(leg, memory)
         elif move.kind in STARTS_ANEW:
             # What was booked by it is no evidence any more. (A close's fills move no ledger: no version would tell, and

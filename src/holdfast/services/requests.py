@@ -19,6 +19,7 @@ import itertools
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
+from holdfast.decide.mode import MODE_STEP_TEXT
 from holdfast.decide.move import automatic_hold
 from holdfast.domain.amounts import ZERO, format_amount
 from holdfast.domain.entry import Entry, EntryKind, JournaledEntry, JsonValue
@@ -53,9 +54,14 @@ IMPORT_MAX = 128
 MARGIN_NUMERATOR, MARGIN_DENOMINATOR = 11, 10
 """An approval covers the notional of the moment and a tenth more, for the price moves before the close."""
 RECONCILE_KINDS = frozenset({RequestKind.ADOPT, RequestKind.RELEASE, RequestKind.APPROVE, RequestKind.HOLD})
-_PERSONS = frozenset(
-    {HoldReason.FORCED_REDUCTION, HoldReason.LATE_ACCEPTANCE, HoldReason.FOREIGN_ORDER, HoldReason.MODE_CHANGED}
-)
+_PERSONS = frozenset({HoldReason.FORCED_REDUCTION, HoldReason.LATE_ACCEPTANCE, HoldReason.FOREIGN_ORDER})
+
+
+def _not_theirs(holds: tuple[Hold, ...]) -> str:
+    """Say why a person has nothing to release."""
+    if any(hold.reason is HoldReason.MODE_CHANGED for hold in holds):
+        return MODE_STEP_TEXT
+    return "the hold is automatic: agreement releases it" if holds else "no operator's hold stands"
 
 
 def _drifts(reads: Reads, looks: list[tuple[Leg, Look]], step: Decimal) -> str:
@@ -210,7 +216,7 @@ class Requests:
             if refusal:
                 end_request(tx, request, RequestState.REFUSED, refusal)
             elif not theirs:
-                text = "no operator's hold stands" if not holds else "the hold is automatic: agreement releases it"
+                text = _not_theirs(holds)
                 end_request(tx, request, RequestState.REFUSED, text)
             else:
                 now_ms = tx.now_ms()

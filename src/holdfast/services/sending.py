@@ -150,6 +150,7 @@ class Sender:
             case Refused(reason=reason, code=code, text=text):
                 detail = f"{code}: {text}" if code is not None else text
                 self._context.rules.are_doubted = True
+                self._context.wakes.mode.knock("an order was refused")  # of another mode's position side, perhaps
                 concluded = await self._conclude(
                     permit, lambda order, now: refused(order, reason, detail, now), (), entry_id, "answer"
                 )

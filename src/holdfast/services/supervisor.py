@@ -61,6 +61,15 @@ async def acquire_lease(context: Context, owner: str) -> bool:
         await asyncio.sleep(LEASE_WAIT_MS / 1000)
 
 
+async def under_lease(context: Context, step: Awaitable[None]) -> None:
+    """Take a start's first step; if it fails, the lease is given up, so that a successor need not wait for its end."""
+    try:
+        await step
+    except BaseException:
+        await _give_up(context)
+        raise
+
+
 async def keep_lease(context: Context) -> None:
     """Renew the lease until cancelled; raises Fenced once it is another's or could not be renewed in time."""
     failed: Unavailable | None = None

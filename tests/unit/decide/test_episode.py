@@ -81,7 +81,16 @@ def releasable(world: World) -> bool:
     return world.as_of > 0 or (world.as_of == 0 and world.source is Source.REST)
 
 
+OF_ANOTHER_MODE: list[Row[World]] = [
+    Row(
+        "mode changed, void close",
+        lambda w: w.hold is HoldReason.MODE_CHANGED and (w.unfinished.startswith("planned") or void(w)),
+        MoveKind.SUPERSEDE,
+    ),
+    Row("mode changed", lambda w: w.hold is HoldReason.MODE_CHANGED, MoveKind.OPERATOR),
+]
 DIFFERENCES: list[Row[World]] = [
+    *OF_ANOTHER_MODE,
     Row("needs hold", lambda w: w.status in WEAKER and w.hold in WEAKER[w.status], MoveKind.HOLD),
     Row("no view", lambda w: w.status is Status.NO_VIEW, MoveKind.LOOK),
     Row("trades show it", lambda w: w.status in {Status.REPAIR, Status.FORCED}, MoveKind.REPAIR),
@@ -143,6 +152,7 @@ DIFFERENCES: list[Row[World]] = [
     Row("close", excess(lambda _: True), MoveKind.CLOSE),
 ]
 AGREEMENTS: list[Row[World]] = [
+    *OF_ANOTHER_MODE,
     Row(
         "doubted",
         lambda w: w.status is Status.SETTLING and w.agreed and w.order is not OrderState.UNKNOWN,

@@ -53,6 +53,7 @@ GOOD = CloseFacts(
     instrument=INSTRUMENT,
     position=VIEW,
     ledger=replace(LEDGER, amt=D(2)),
+    mode_changed=False,
     orders=(),
     unfinished=CLOSE,
 )
@@ -117,6 +118,7 @@ CHANGES: dict[str, list[Change]] = {
     ],
     "state": [close(state=state) for state in CloseState],
     "life": [close(expires_ms=NOW), close(expires_ms=NOW - 1), close(created_ms=NOW), close(created_ms=NOW + 1)],
+    "mode": [facts(mode_changed=True)],
     "switched_on": [lambda f: replace(f, limits=replace(f.limits, reconcile_close=ReconcileClose.OFF))],
     "hold": [facts(hold=None), hold(released_ms=NOW - 1), hold(hold_id=HoldId("h-2"))],
     "symbol": [hold(leg=OTHER_LEG)],
@@ -259,6 +261,7 @@ ROWS: list[Row[Seen]] = [
         lambda s: s.close.expires_ms < s.f.now_ms or s.close.created_ms > s.f.now_ms,
         no(Reason.EXPIRED, "expired"),
     ),
+    Row("mode", lambda s: s.f.mode_changed, no(Reason.MODE_CHANGED, "mode")),
     Row("approval", lambda s: not s.reconcile and unapproved(s), no(Reason.NOT_APPROVED, "approval")),
     Row(
         "switched_on",

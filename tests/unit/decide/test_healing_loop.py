@@ -159,6 +159,7 @@ class World:
                 RULES,
                 view,
                 self.ledger,
+                False,
                 (),
                 close,
             )

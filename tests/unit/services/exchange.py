@@ -77,6 +77,8 @@ class Exchange:
     trades_are_hidden: bool = False
     """Whether `userTrades` shows none."""
     lookups: int = 0
+    mode: PositionMode = PositionMode.ONE_WAY
+    mode_reads: int = 0
     before_view: Callable[[], Awaitable[None]] | None = None
     """Run once, while a position is being read."""
     lag_ms: int = 0
@@ -237,7 +239,9 @@ class Exchange:
         return {INSTRUMENT.symbol: PRICE}
 
     async def position_mode(self) -> PositionMode:
-        return PositionMode.ONE_WAY
+        self.mode_reads += 1
+        self._answer()
+        return self.mode
 
     async def account_view(self) -> AccountView:
         return await self._view(None)
