@@ -175,7 +175,6 @@ class Feed:
 
     async def run_views(self) -> None:
         """Read a complete view every interval, and at once when asked, until cancelled."""
-        limits = self._context.limits
         failures = 0
         while True:
             self._view_now.clear()

@@ -1,9 +1,9 @@
 """The account's position mode, read where it can have changed: at a start, on every connection, and again and again.
 
 The venue does not announce a changed mode, so it is read with every `VIEWS_A_READING`-th view, and at once when
-something speaks for it: a stream that is up again, a configuration event, a view that failed (rows of the other mode make it none), a
-refused order. What follows is `decide.mode`'s to say. Held legs keep what they were held for, if that was a person's
-to end, and get it back when the mode is back.
+something speaks for it: a stream that is up again, a configuration event, a view that failed (rows of the other mode
+make it none), a refused order. What follows is `decide.mode`'s to say. Held legs keep what they were held for, if that
+was a person's to end, and get it back when the mode is back.
 
 Invariants: EXECUTE is denied by the holds on every leg; a close by its guardrail `mode`, which looks at the same holds;
 a mode is journaled anew only at a start, by an account that is at rest. Whoever refuses to start gives its lease up.

@@ -314,9 +314,12 @@ class Resolver:
         if not page.complete:
             return Footprint.NOT_READ
         held = view.of(order.leg).amt
-        ours = (trade for trade in page.trades if trade.leg_of(context.account) == order.leg)
+        ours = [trade for trade in page.trades if trade.leg_of(context.account) == order.leg]
         by_others = moved_by_others((trade for trade in ours if trade.venue_ms > ledger.watermark_ms), others)
-        fitting = (_position_before(order, ledger, close), ledger.amt + by_others)
+        since = moved_by_others((trade for trade in ours if trade.venue_ms > order.timestamp_ms), others)
+        before = _position_before(order, ledger, close)
+        # The last one: what was there before the baseline has no trades, so that only a close's own look knows it.
+        fitting = (before, ledger.amt + by_others, before + since)
         return Footprint.NONE if held in fitting else Footprint.MOVED
 
     async def _conclude(

@@ -76,6 +76,31 @@ def test_a_position_that_others_moved_keeps_no_order_in_doubt(is_told: bool, is_
     play(story)
 
 
+def test_a_close_of_what_was_there_before_us_ends_though_somebody_closed_it_by_hand() -> None:
+    """A position from before the baseline has no trades: what others did since the close was sent explains the rest."""
+
+    async def story() -> None:
+        world = await new_world()
+        world.venue.positions[LEG], world.venue.updated_ms[LEG] = D(-6), world.clock.now_ms() - 60_000
+        await world.hold(HoldReason.UNLEDGERED)
+        close = await world.plan_close(D(6), side=Side.BUY)
+        await pass_ms(10)
+
+        async def lost(_permit: Permit) -> SubmitOutcome:
+            await pass_ms(5)
+            world.venue.trade(LEG, Side.BUY, D(6))
+            return Unknown("timed out")
+
+        world.venue.scripts.append(lost)
+        async with running(world.resolver.run):
+            await world.closer.close(close.plan_id)
+            await pass_ms(20_000)
+        assert [result.error for result in await world.flushed()] == [Reason.NOT_ACCEPTED.value]
+        assert len(world.venue.requests) == 1
+
+    play(story)
+
+
 def test_an_order_that_exists_already_is_adopted() -> None:
     """The venue's "exists already" is asked about, and its fill is ours."""
 
