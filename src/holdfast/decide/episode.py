@@ -49,10 +49,12 @@ _STRENGTH = {
     HoldReason.VIEW_STALE: 0,
     HoldReason.DRIFT: 1,
     HoldReason.DEFICIT: 1,
-    HoldReason.UNLEDGERED: 2,
     HoldReason.UNKNOWN_ORDER: 2,
     HoldReason.FORCED_REDUCTION: 3,
+    HoldReason.UNLEDGERED: 4,
 }
+"""3 for all others. `unledgered` is the strongest: once the baseline stands, it alone tells what was there before from
+drift, which is closed."""
 
 
 def next_move(facts: EpisodeFacts, verdict: Verdict) -> Move:

@@ -25,8 +25,8 @@ WEAKER: dict[Status, set[HoldReason | None]] = {
     Status.NO_VIEW: {None},
     Status.EXCESS: VIEWS | {HoldReason.DEFICIT},
     Status.DEFICIT: VIEWS | {HoldReason.DRIFT},
-    Status.UNLEDGERED: VIEWS | {HoldReason.DRIFT, HoldReason.DEFICIT},
-    Status.FORCED: VIEWS | {HoldReason.DRIFT, HoldReason.DEFICIT, HoldReason.UNLEDGERED, HoldReason.UNKNOWN_ORDER},
+    Status.UNLEDGERED: VIEWS | set(HoldReason) - {HoldReason.UNLEDGERED},
+    Status.FORCED: VIEWS | {HoldReason.DRIFT, HoldReason.DEFICIT, HoldReason.UNKNOWN_ORDER},
 }
 PERSONS = {
     HoldReason.FORCED_REDUCTION,

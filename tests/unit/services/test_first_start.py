@@ -245,3 +245,23 @@ def test_another_finding_does_not_make_drift_of_what_stood_there(reason: HoldRea
         assert world.venue.requests == []
 
     play(story)
+
+
+@pytest.mark.parametrize("reason", [HoldReason.UNKNOWN_ORDER, HoldReason.LATE_ACCEPTANCE, HoldReason.MODE_CHANGED])
+def test_a_hold_that_stood_before_the_first_look_does_not_make_drift_of_what_is_seen_there(reason: HoldReason) -> None:
+    """Whatever was found on a leg before its position was seen: the position waits for its choice, unclosed."""
+
+    async def story() -> None:
+        world = await unseen_world()
+        stand(world, LEG, "7")
+
+        def write(tx: Tx) -> None:
+            put_persons_hold(tx, LEG, reason, "found before anything was seen")
+
+        await world.write(write)
+        async with running(*everything(world)):
+            await pass_ms(15_000)
+        assert [hold.reason for hold in await world.holds()] == [HoldReason.UNLEDGERED]
+        assert world.venue.requests == []
+
+    play(story)
