@@ -174,7 +174,7 @@ def agreed_world() -> Iterator[World]:
     """Every input of the AGREED and SETTLING rows."""
     closes = ("none", "planned", "planned, expired", "claimed, expired", "person's", "person's, expired")
     for hold, unfinished, order, agreed in product(
-        (*HOLDS, HoldReason.UNKNOWN_ORDER), closes, DIMENSIONS["order"], (True, False)
+        (*HOLDS, HoldReason.UNKNOWN_ORDER, HoldReason.FORCED_REDUCTION), closes, DIMENSIONS["order"], (True, False)
     ):
         for as_of, read, source, own in product((-1, 0, 1), (-1, 0, 1), Source, (True, False)):
             base = World(status=Status.AGREED, hold=hold, unfinished=unfinished, order=order, agreed=agreed)
