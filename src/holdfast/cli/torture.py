@@ -28,20 +28,22 @@ def torture(  # noqa: PLR0917 - Typer reads options from parameters, by name
     json: Annotated[bool, typer.Option("--json", help="Print the figures as one JSON line.")] = False,  # noqa: FBT002 - a flag of the command line
     replay: Annotated[int | None, typer.Option(help="Play one seed and tell all of it.")] = None,
     acts: Annotated[str, typer.Option(help="With --replay: these acts alone, as a violation names them.")] = "",
+    storm: Annotated[bool, typer.Option("--storm", help="More of everything at once.")] = False,  # noqa: FBT002 - a flag of the command line
     plant: Annotated[str, typer.Option(help="Put a planted bug into the product (source checkout only).")] = "",
 ) -> None:
     """Attack the product in a deterministic world: seeded faults, virtual time, every history replayable."""
     from holdfast.domain.errors import CannotStart  # noqa: PLC0415 - heavy: loaded for this command only
+    from holdfast.lab.torture.climate import STORM, USUAL  # noqa: PLC0415 - as above
     from holdfast.lab.torture.jobs import Order, run_order  # noqa: PLC0415 - as above
     from holdfast.lab.torture.replay import replay_text  # noqa: PLC0415 - as above
 
     try:
         if replay is not None:
-            text, is_found = replay_text(replay, acts, plant)
+            text, is_found = replay_text(replay, acts, plant, STORM if storm else USUAL)
             sys.stdout.write(text + "\n")
             raise typer.Exit(FOUND if is_found else 0)
         count = SCHEDULES if schedules is None and seconds is None else schedules
-        order = Order(seed, count, seconds, jobs or os.cpu_count() or 1, plant)
+        order = Order(seed, count, seconds, jobs or os.cpu_count() or 1, plant, STORM if storm else USUAL)
         report = run_order(order, lambda so_far: _progress(so_far, count))
     except (CannotStart, ValueError) as error:
         sys.stderr.write(f"holdfast torture cannot start: {error}\n")

@@ -21,6 +21,7 @@ from holdfast.domain.sides import TradingState
 from holdfast.lab.torture.machine import KEYS
 from holdfast.lab.torture.schedule import FOREIGN_SYMBOL, LOT, Act
 from holdfast.lab.torture.settings import ACCOUNT
+from holdfast.sim.core.legs import PositionSide as SimSide
 from holdfast.sim.core.orders import Side
 
 if TYPE_CHECKING:
@@ -77,6 +78,8 @@ class Desk:
         match act.kind:
             case "plan":
                 self._plan(act)
+            case "cancel plan":
+                self._cancel(int(act.args[0]), str(act.args[1]))
             case "repeat":
                 self._repeat(f"p{act.args[0]}")
             case "forge close" | "reuse id" | "garbage" | "old plan":
@@ -138,6 +141,16 @@ class Desk:
         self.machine.chronicle.say("strategy", f"{plan_id}: {fields.get('decision', '?')} {what}")
         flat = [part for pair in ({"plan_id": plan_id} | fields).items() for part in pair]
         self.machine.valkey.run("XADD", KEYS.plans, "*", *flat)
+
+    def _cancel(self, number: int, symbol: str) -> None:
+        fields = {
+            "symbol": symbol,
+            "decision": "CANCEL",
+            "cancels": f"p{number}",
+            "reason": "torture",
+            "timestamp": str(self.machine.clock.now_ms()),
+        }
+        self._send(f"c{number}", fields)
 
     def _repeat(self, plan_id: str) -> None:
         known = self.plans.get(plan_id)
@@ -243,15 +256,11 @@ class Desk:
 
     def on_duty(self) -> None:
         """Whoever was paged about an order of unknown fate looks it up at the exchange and says what became of it."""
-        orders, holds = at_once(
-            self.journal.query(AccountId(ACCOUNT), lambda reads: (reads.live_orders(None), reads.open_holds(None)))
-        )
+        orders = at_once(self.journal.query(AccountId(ACCOUNT), lambda reads: reads.live_orders(None)))
         now = self.machine.chronicle.now_ms()
-        paged = {alert.hold_id for _, alert in self.machine.pages}
-        asked_about = {hold.leg for hold in holds if hold.reason is HoldReason.UNKNOWN_ORDER and hold.hold_id in paged}
         for order in orders:
             name = order.client_order_id
-            if order.state is not OrderState.UNKNOWN or order.leg not in asked_about:
+            if order.state is not OrderState.UNKNOWN or not any(name in page.text for _, page in self.machine.pages):
                 continue
             if now - self.resolved.get(name, -ASK_AGAIN_MS) < ASK_AGAIN_MS:
                 continue
@@ -260,6 +269,22 @@ class Desk:
             kind = RequestKind.RESOLVE_FILLED if found else RequestKind.RESOLVE_NOT_ACCEPTED
             self.machine.chronicle.say("operator", f"{kind.value} {name}")
             self._put(kind, order.leg.symbol, None, client_order_id=name)
+
+    def answer(self, hold_id: HoldId) -> None:
+        """The person on duty answers a page: releases what only a person ends, adopts or closes what differs."""
+        account = AccountId(ACCOUNT)
+        try:
+            hold = at_once(self.journal.query(account, lambda reads: reads.hold(hold_id)))
+            if hold is None or not hold.is_open or hold.reason is HoldReason.UNKNOWN_ORDER:
+                return
+            ledger = at_once(self.journal.query(account, lambda reads: reads.leg(hold.leg)))
+            leg = SimSide(hold.leg.position_side.value)
+            differs = self.exchange.position(hold.leg.symbol, leg) != ledger.amt
+            word = self.machine.rng.choice((RequestKind.ADOPT, RequestKind.CLOSE)) if differs else RequestKind.RELEASE
+            self.machine.chronicle.say("operator", f"{word.value} {hold.leg.key}, as {hold.reason.value} asks for")
+            self._put(word, hold.leg.symbol, hold_id)
+        except HoldfastError as error:
+            self.machine.chronicle.say("operator", f"cannot: {error}")
 
     def calm(self) -> None:
         """Nobody lies in wait any more."""

@@ -13,6 +13,7 @@ from collections import Counter
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
+from holdfast.lab.torture.climate import STORM, USUAL
 from holdfast.lab.torture.litter import collect, kept_aside
 from holdfast.lab.torture.planting import plant
 from holdfast.lab.torture.report import Found, Report
@@ -22,6 +23,8 @@ from holdfast.lab.torture.world import play_history
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
+
+    from holdfast.lab.torture.climate import Climate
 
 CHUNK: Final = 10
 """Seeds that a job takes at once."""
@@ -41,6 +44,7 @@ class Order:
     seconds: float | None
     jobs: int
     plant: str = ""
+    climate: Climate = USUAL
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,7 +73,7 @@ def run_order(order: Order, progress: Callable[[Report], None]) -> Report:
         progress(report)
     report.violated = tuple(sorted(violated))
     for seed in report.violated[:FOUND_MAX]:
-        report.found.append(find(seed, order.plant))
+        report.found.append(find(seed, order.plant, order.climate))
     return report
 
 
@@ -78,11 +82,12 @@ def _chunks(order: Order, started: float) -> Iterator[Played]:
         if order.plant:
             plant(order.plant)
         for first, last in _ranges(order, started):
-            yield play_range(first, last)
+            yield play_range(first, last, order.climate)
         return
     context = multiprocessing.get_context("spawn")
     with context.Pool(order.jobs, _prepare, (order.plant,)) as pool:
-        yield from pool.imap_unordered(_play_range, _ranges(order, started))
+        ranges = ((*seeds, order.climate) for seeds in _ranges(order, started))
+        yield from pool.imap_unordered(_play_range, ranges)
 
 
 def _ranges(order: Order, started: float) -> Iterator[tuple[int, int]]:
@@ -104,11 +109,11 @@ def _prepare(plant_name: str) -> None:
     gc.freeze()
 
 
-def _play_range(seeds: tuple[int, int]) -> Played:
-    return play_range(*seeds)
+def _play_range(share: tuple[int, int, Climate]) -> Played:
+    return play_range(*share)
 
 
-def play_range(first: int, last: int) -> Played:
+def play_range(first: int, last: int, climate: Climate = USUAL) -> Played:
     """Play the seeds from `first` up to `last`, which is not played."""
     digests: list[tuple[int, str]] = []
     hits: Counter[str] = Counter()
@@ -116,7 +121,7 @@ def play_range(first: int, last: int) -> Played:
     plans = 0
     with kept_aside():
         for seed in range(first, last):
-            ended = play_history(draw(seed))
+            ended = play_history(draw(seed, climate))
             digests.append((seed, ended.digest))
             hits.update(ended.hits)
             plans += ended.plans
@@ -127,14 +132,16 @@ def play_range(first: int, last: int) -> Played:
     return Played(tuple(digests), hits, plans, tuple(violated))
 
 
-def find(seed: int, plant_name: str) -> Found:
+def find(seed: int, plant_name: str, climate: Climate = USUAL) -> Found:
     """Shrink the history of a seed that was violated, and tell it."""
-    whole = draw(seed)
+    whole = draw(seed, climate)
     with kept_aside():
         rule = rule_of(play_history(whole).violations)
         small = shrink(whole, lambda schedule: rule_of(play_history(schedule).violations) == rule)
         ended = play_history(small)
     command = f"holdfast torture --replay {seed} --acts {kept(whole, small)}"
+    if climate == STORM:
+        command += " --storm"
     if plant_name:
         command += f" --plant {plant_name}"
     return Found(seed, ended.violations, small, ended.lines, command)

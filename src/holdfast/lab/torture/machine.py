@@ -93,6 +93,8 @@ class Machine:
     """The number of the newest entry of a kind."""
     pages: list[tuple[float, Alert]] = field(default_factory=list)
     """When which alert reached the person."""
+    paged: Callable[[Alert], None] = lambda _alert: None
+    """Called when the person was told."""
     is_off: bool = False
     committed: Callable[[], None] = lambda: None
     """Called after every commit."""
@@ -113,6 +115,7 @@ class Machine:
             self.hit("pager down")
             return False
         self.pages.append((self.chronicle.now_ms(), alert))
+        self.paged(alert)
         self.chronicle.say("pager", f"{alert.title}: {alert.text}")
         return True
 

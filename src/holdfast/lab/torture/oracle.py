@@ -270,7 +270,8 @@ class Oracle:
             yield f"L4: trade {key} was booked, and is none of ours"
 
     def _outcomes(self) -> Iterator[str]:
-        for plan_id in self._owed(self.desk.plans):
+        orders = [name for name, fields in self.desk.plans.items() if fields.get("decision") != "CANCEL"]
+        for plan_id in self._owed(orders):
             filled = self.books.executed.get(client_order_id(NAME, PlanId(plan_id)), ZERO)
             results = [each for each in self.results.get(plan_id, ()) if not each.result_id.startswith(OWN_ANSWERS)]
             if not results:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 from typing import TYPE_CHECKING
 
+from holdfast.lab.torture.climate import USUAL
 from holdfast.lab.torture.jobs import keeping
 from holdfast.lab.torture.litter import kept_aside
 from holdfast.lab.torture.planting import plant
@@ -14,6 +15,7 @@ from holdfast.ports.telemetry import LogFormat, LogLevel
 from holdfast.telemetry.log import open_log
 
 if TYPE_CHECKING:
+    from holdfast.lab.torture.climate import Climate
     from holdfast.lab.torture.unit import Unit
     from holdfast.ports.telemetry import Log
     from holdfast.telemetry.redact import Redactor
@@ -35,7 +37,7 @@ class _Told(io.StringIO):
         return len(text)
 
 
-def replay_text(seed: int, acts: str, plant_name: str) -> tuple[str, bool]:
+def replay_text(seed: int, acts: str, plant_name: str, climate: Climate = USUAL) -> tuple[str, bool]:
     """The history of a seed, with these acts alone, as text; and whether anything was violated.
 
     Raises CannotStart (an unknown plant), ValueError (acts that are none of the seed's).
@@ -53,7 +55,7 @@ def replay_text(seed: int, acts: str, plant_name: str) -> tuple[str, bool]:
             redactor=redactor,
         )
 
-    schedule = keeping(draw(seed), acts)
+    schedule = keeping(draw(seed, climate), acts)
     with kept_aside():
         ended = play_history(schedule, log_of)
     lines = _merged(ended.lines, told)

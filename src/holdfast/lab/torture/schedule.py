@@ -15,22 +15,24 @@ from dataclasses import dataclass, replace
 from random import Random
 from typing import TYPE_CHECKING, Final
 
+from holdfast.lab.torture.climate import USUAL
 from holdfast.sim.core.fault_names import FaultName
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
+
+    from holdfast.lab.torture.climate import Climate
 
 BEGIN_MS: Final = 1_200
 """The product has started by then, if nothing hinders it."""
 ACTIVE_MS: Final = 9_000
 """So long things happen."""
 PLANS: Final = (20, 26)
-FAULTS_MAX: Final = 9
-ABSENT_SHARE: Final = 0.5
-"""So many kinds of faults are absent from a history."""
 HEDGE_SHARE: Final = 0.3
 ODDITY_SHARE: Final = 0.3
-OPERATOR_SHARE: Final = 0.2
+RESTING_FROM: Final = 100
+"""Plans that rest are numbered from here on."""
+CANCELLED_SHARE: Final = 0.5
 SYMBOLS: Final = ("BTCUSDT", "ETHUSDT")
 """Those that strategies trade; people trade a third one besides."""
 FOREIGN_SYMBOL: Final = "SYM001USDT"
@@ -64,6 +66,8 @@ class Shape:
     fills_per_match: int
     oversize: str
     event_order: str
+    duty_ms: int = 0
+    """How soon the person on duty answers a page while things go wrong; 0: not before they have stopped."""
     is_logged: bool = False
     """The product writes its log, and the oracle reads it."""
 
@@ -86,15 +90,19 @@ class Schedule:
         )
 
 
-def draw(seed: int) -> Schedule:
+def draw(seed: int, climate: Climate = USUAL) -> Schedule:
     """The schedule of a seed."""
     rng = Random(f"holdfast torture {seed}")  # noqa: S311 - chance that can be replayed, not a secret
     shape = _shape(rng)
-    deeds, faults = _deeds(rng, shape), _faults(rng, shape)
+    deeds, faults = _deeds(rng, shape, climate), _faults(rng, shape, climate)
     more = Random(f"holdfast torture, the worst moments of {seed}")  # noqa: S311 - as above
     shape = replace(shape, is_logged=more.random() < LOGGED_SHARE)
     deeds = _in_order((*deeds, *_worst_deeds(more)))
-    return Schedule(seed, shape, deeds, _in_order((*faults, *_worst_faults(more))))
+    faults = _in_order((*faults, *_worst_faults(more, climate)))
+    busy = Random(f"holdfast torture, who is on duty in {seed}")  # noqa: S311 - as above
+    if busy.random() < climate.duty_share:
+        shape = replace(shape, duty_ms=busy.choice((200, 700, 2_000)))
+    return Schedule(seed, shape, _in_order((*deeds, *_resting(busy, shape, climate))), faults)
 
 
 def _in_order(acts: tuple[Act, ...]) -> tuple[Act, ...]:
@@ -128,13 +136,26 @@ ODDITIES: Final = ("forge close", "reuse id", "garbage", "old plan")
 # --- deeds ----------------------------------------------------------------------------------------------------
 
 
-def _deeds(rng: Random, shape: Shape) -> tuple[Act, ...]:
+def _resting(rng: Random, shape: Shape, climate: Climate) -> tuple[Act, ...]:
+    """Orders that rest, and plans that cancel them."""
+    acts: list[Act] = []
+    for number in range(RESTING_FROM, RESTING_FROM + rng.randint(0, climate.resting_max)):
+        side, symbol = rng.choice(("BUY", "SELL")), rng.choice(SYMBOLS)
+        leg = rng.choice(("LONG", "SHORT")) if shape.is_hedge else ""
+        moment = _moment(rng)
+        acts.append(Act(moment, "plan", (number, symbol, "gtc", side, leg, rng.randint(1, 4))))
+        if rng.random() < CANCELLED_SHARE:
+            acts.append(Act(moment + rng.randrange(3_000), "cancel plan", (number, symbol)))
+    return tuple(acts)
+
+
+def _deeds(rng: Random, shape: Shape, climate: Climate) -> tuple[Act, ...]:
     acts = [_plan(rng, number, shape) for number in range(rng.randint(*PLANS))]
     acts += [Act(_moment(rng), "repeat", (rng.randrange(len(acts)),)) for _ in range(rng.choice((0, 1, 2)))]
     if rng.random() < ODDITY_SHARE:
         acts.append(Act(_moment(rng), rng.choice(ODDITIES), (rng.randrange(8),)))
     acts += [_hand(rng) for _ in range(rng.choice((0, 1, 2, 3)))]
-    if rng.random() < OPERATOR_SHARE:
+    if rng.random() < climate.operator_share:
         acts += [_operator(rng) for _ in range(rng.randint(1, 3))]
     return tuple(sorted(acts, key=lambda act: act.at_ms))
 
@@ -167,7 +188,6 @@ BEFORE_READ: Final = ("hand flatten", "hand halve", "hand flip", "halt")
 LOGGED_SHARE: Final = 0.05
 FORGED_SHARE: Final = 0.25
 BEFORE_READ_SHARE: Final = 0.25
-DEADLY_SHARE: Final = 0.2
 RESTRICTED_SHARE: Final = 0.04
 DEADLY: Final = ("CLOSE_PLANNED", "CLOSE_CLAIMED", "INTENT", "HOLD_SET", "FILL", "ORDER_OUTCOME", "CLOSE_DONE")
 
@@ -182,10 +202,10 @@ def _worst_deeds(rng: Random) -> tuple[Act, ...]:
     return tuple(acts)
 
 
-def _worst_faults(rng: Random) -> tuple[Act, ...]:
+def _worst_faults(rng: Random, climate: Climate) -> tuple[Act, ...]:
     """A crash right after a commit of one kind; an account that may not trade for longer than closes are tried."""
     acts: list[Act] = []
-    if rng.random() < DEADLY_SHARE:
+    if rng.random() < climate.deadly_share:
         acts += [Act(_moment(rng), "kill after", (rng.choice(DEADLY),)) for _ in range(rng.choice((1, 1, 2)))]
     if rng.random() < RESTRICTED_SHARE:
         acts.append(Act(_moment(rng) // 3, "restricted", ("no_trading", 9_000)))
@@ -294,11 +314,11 @@ KINDS: Final[dict[str, Callable[[Random, Shape], tuple[int | str, ...]]]] = {
 """Every fault, and how its numbers are drawn."""
 
 
-def _faults(rng: Random, shape: Shape) -> tuple[Act, ...]:
-    weights = [0.0 if rng.random() < ABSENT_SHARE else rng.random() for _ in KINDS]
+def _faults(rng: Random, shape: Shape, climate: Climate) -> tuple[Act, ...]:
+    weights = [0.0 if rng.random() < climate.absent_share else rng.random() for _ in KINDS]
     if not any(weights):
         return ()
-    count = rng.randint(0, FAULTS_MAX)
+    count = rng.randint(0, climate.faults_max)
     kinds = rng.choices(tuple(KINDS), weights, k=count)
     acts = [Act(_moment(rng), kind, KINDS[kind](rng, shape)) for kind in kinds]
     return tuple(sorted(acts, key=lambda act: act.at_ms))

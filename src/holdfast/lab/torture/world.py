@@ -41,6 +41,7 @@ from holdfast.lab.torture.unit import Unit
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from holdfast.domain.operator import Alert
     from holdfast.lab.torture.schedule import Schedule, Shape
     from holdfast.lab.torture.settings import WorldSettings
     from holdfast.ports.telemetry import Log
@@ -49,8 +50,8 @@ if TYPE_CHECKING:
 
 START_MS: Final = 1_790_000_000_000
 TICK_MS: Final = 1_000
-REST_MS_MAX: Final = 90_000
-"""How long the product may take to come to rest once nothing goes wrong any more."""
+REST_MS_MAX: Final = 150_000
+"""How long the product may take to come to rest once nothing goes wrong any more: its slowest look is every 120 s."""
 REST_LOOK_MS: Final = 250
 SERVICES: Final = {"both": BOTH, "reconcile": (ServiceName.RECONCILE,), "apply": (ServiceName.APPLY,)}
 
@@ -116,6 +117,8 @@ class World:
         self.machine.newest = lambda kind: _newest(journal, EntryKind(kind))
         net.arrives = self._arrives
         self.machine.bus_written = self.oracle.bus_changed
+        if shape.duty_ms:
+            self.machine.paged = self._answer
         self._loop.set_exception_handler(self._unheard)
         self.machine.units.extend(
             Unit(f"{services}-{number}", SERVICES[services], self.machine)
@@ -155,6 +158,10 @@ class World:
             self.desk.ambush(request)
         elif "symbol" in request.params:
             self.desk.before_read(request.params["symbol"])
+
+    def _answer(self, alert: Alert) -> None:
+        if alert.hold_id is not None and not self.trouble.is_calm:
+            self.machine.net.later(self.schedule.shape.duty_ms, self.desk.answer, alert.hold_id)
 
     def _is_over(self) -> bool:
         self.trouble.end_resting()

@@ -12,6 +12,7 @@ from collections import Counter
 
 import pytest
 
+from holdfast.lab.torture.climate import STORM
 from holdfast.lab.torture.fence import fenced
 from holdfast.lab.torture.jobs import Order, keeping, kept, run_order
 from holdfast.lab.torture.loop import NotInThisWorld
@@ -57,6 +58,15 @@ def test_a_history_holds_what_is_promised() -> None:
     plans = [sum(act.kind == "plan" for act in draw(seed).deeds) for seed in range(300)]
     assert set(kinds) == {*KINDS, "kill after"}
     assert min(plans) >= PLANS_MIN
+
+
+def test_a_storm_has_more_of_everything_and_leaves_the_usual_histories_as_they_are() -> None:
+    """Orders that rest and are cancelled, people on duty, more faults; drawn apart, so that a usual seed means the same."""
+    storms = [draw(seed, STORM) for seed in range(200)]
+    assert any(act.kind == "cancel plan" for storm in storms for act in storm.deeds)
+    assert any(storm.shape.duty_ms for storm in storms)
+    assert sum(len(storm.faults) for storm in storms) > 1.5 * sum(len(draw(seed).faults) for seed in range(200))
+    assert not any(draw(seed).shape.duty_ms for seed in range(200))
 
 
 def test_nothing_leaves_virtual_time_while_a_history_is_played() -> None:
