@@ -61,7 +61,7 @@ def test_a_history_holds_what_is_promised() -> None:
 
 
 def test_a_storm_has_more_of_everything_and_leaves_the_usual_histories_as_they_are() -> None:
-    """Orders that rest and are cancelled, people on duty, more faults; drawn apart, so that a usual seed means the same."""
+    """Orders that rest and are cancelled, people on duty, more faults; drawn apart: a usual seed means the same."""
     storms = [draw(seed, STORM) for seed in range(200)]
     assert any(act.kind == "cancel plan" for storm in storms for act in storm.deeds)
     assert any(storm.shape.duty_ms for storm in storms)
