@@ -134,6 +134,7 @@ def _stake(wish: Wish, standing: Standing) -> str:
         RequestKind.ADOPT: f"ADOPT what the exchange holds of {wish.leg_name} into the ledger",
         RequestKind.RELEASE: f"RELEASE {wish.leg_name}, so that trading may go on",
         RequestKind.RESOLVE_FILLED: f"Say that order {wish.client_order_id} was FILLED: the ledger moves by it",
+        RequestKind.RESOLVE_ENDED: f"Say that order {wish.client_order_id} is OVER, with the fills that are booked",
         RequestKind.RESOLVE_NOT_ACCEPTED: f"Say that order {wish.client_order_id} NEVER reached the book",
     }.get(wish.kind, f"APPROVE closing under {wish.hold_id}")
     return f"{what} on account {wish.account} ({known})"

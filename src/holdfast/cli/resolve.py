@@ -27,6 +27,7 @@ def resolve(
     *,
     reason: Why,
     filled: Annotated[bool, typer.Option("--filled", help="It was filled, all of it.")] = False,
+    ended: Annotated[bool, typer.Option("--ended", help="It rested and is over, with the fills booked.")] = False,
     not_accepted: Annotated[bool, typer.Option("--not-accepted", help="It never reached the book.")] = False,
     name: Who = "",
     yes: Yes = False,
@@ -46,9 +47,15 @@ def resolve(
     from holdfast.cli.wording import client_order_id_of  # noqa: PLC0415 - as above
     from holdfast.domain.operator import RequestKind  # noqa: PLC0415 - as above
 
-    if filled == not_accepted:
-        raise typer.BadParameter("pass one of --filled and --not-accepted")
-    kind = RequestKind.RESOLVE_FILLED if filled else RequestKind.RESOLVE_NOT_ACCEPTED
+    words = (
+        (filled, RequestKind.RESOLVE_FILLED),
+        (ended, RequestKind.RESOLVE_ENDED),
+        (not_accepted, RequestKind.RESOLVE_NOT_ACCEPTED),
+    )
+    said = [kind for is_said, kind in words if is_said]
+    if len(said) != 1:
+        raise typer.BadParameter("pass one of --filled, --ended and --not-accepted")
+    (kind,) = said
     manner = Manner(settings, account, timeout, is_confirmed=yes, is_json=as_json)
     asked = Order(kind, reason, name, client_order_id=client_order_id_of(order))
     raise typer.Exit(asyncio.run(operate(asked, manner)))

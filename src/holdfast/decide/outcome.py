@@ -105,6 +105,17 @@ def not_accepted(order: Order, now_ms: int) -> Order:
     )
 
 
+def ended(order: Order, detail: str, now_ms: int) -> Order:
+    """The order, over with what is booked of it; one that executed more than that is asked about instead."""
+    if order.state.is_final:
+        return order
+    if order.executed_qty > order.booked_qty:
+        return unknown(order, f"{detail}, but not all that it executed is booked", now_ms)
+    state = OrderState.PARTIAL if order.booked_qty > ZERO else OrderState.NOT_FILLED
+    error = Reason.ENDED_UNSEEN.value if state is OrderState.NOT_FILLED else ""
+    return replace(order, state=state, error=error, error_detail=detail, updated_ms=now_ms)
+
+
 def result_of(order: Order, entry_id: str, avg_price: Decimal | None, now_ms: int) -> PlanResult:
     """The plan's outcome once its order is settled."""
     executed = order.executed_qty > ZERO or order.booked_qty > ZERO

@@ -4,17 +4,22 @@
     |----|---------------------------------------------------------------------------------|--------------|
     |  1 | the lookup found the order                                                      | ADOPT it     |
     |  2 | the stream reported the order                                                   | ADOPT it     |
-    |  3 | a trade of the order was seen, or a report of it ever came                      | KEEP_ASKING  |
+    |  3 | a trade of the order was seen, or a report of it ever came and it can't be forgotten | KEEP_ASKING |
     |  4 | the lookup failed (no answer)                                                   | KEEP_ASKING  |
     |  5 | "does not exist", before timestamp + recvWindow + margin on the venue's clock   | KEEP_ASKING  |
     |  6 | "does not exist" fewer than twice after that (and not from the future), or not spaced apart | KEEP_ASKING |
     |  7 | trades or the position could not be read after that, or the position changed    | KEEP_ASKING  |
     |  8 | "does not exist" twice, spaced, no event, no trade, position unchanged, or      | NOT_ACCEPTED |
     |    | changed by exactly what the trades of others say                                |              |
+    |  9 | the same of an order that was reported once and may be forgotten                | ENDED        |
 
 Row 8 is inferred, not promised by the venue: the matching engine refuses requests older than recvWindow (-5028),
 so nothing can enter the book any more (ADR 0003); a fill that shows up later all the same is booked and held as
-`late_acceptance`. Nothing is ever sent again (I8). Source: DESIGN §7.
+`late_acceptance`. Nothing is ever sent again (I8).
+
+Row 9: the venue forgets a LIMIT order that ended without any fill `FORGOTTEN_MS` after its creation, one with a fill
+`FORGOTTEN_FILLED_MS` after it (venue documentation of GET order); all that it is known to have executed must be booked.
+Younger than that, "does not exist" contradicts what was seen and proves nothing. Source: DESIGN §7, ADR 0009.
 """
 
 from __future__ import annotations
@@ -25,6 +30,7 @@ from typing import TYPE_CHECKING
 
 from holdfast.decide.outcome import was_taken
 from holdfast.domain.amounts import ZERO
+from holdfast.domain.sides import OrderType
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -50,6 +56,8 @@ class Resolution(Enum):
     ADOPT = "adopt"
     KEEP_ASKING = "keep_asking"
     NOT_ACCEPTED = "not_accepted"
+    ENDED = "ended"
+    """It rested once and is over, with what is booked of it."""
 
 
 class Footprint(Enum):
@@ -124,16 +132,34 @@ def window_end_ms(order: Order, limits: Limits) -> int:
     return order.timestamp_ms + order.recv_window_ms + limits.unknown_margin_ms
 
 
+FORGOTTEN_MS = 3 * 24 * 3_600_000
+FORGOTTEN_FILLED_MS = 90 * 24 * 3_600_000
+
+
+def may_be_forgotten(order: Order, venue_now_ms: int) -> bool:
+    """Tell whether the venue may have forgotten a LIMIT order that it once had; see row 9."""
+    if order.order_type is not OrderType.LIMIT or order.executed_qty > order.booked_qty:
+        return False
+    memory_ms = FORGOTTEN_FILLED_MS if order.booked_qty > ZERO else FORGOTTEN_MS
+    return venue_now_ms - order.timestamp_ms > memory_ms
+
+
+def are_spaced(absences_ms: list[int]) -> bool:
+    """Tell whether "does not exist" was said twice, far enough apart."""
+    return bool(absences_ms) and absences_ms[-1] - absences_ms[0] >= ABSENCE_SPACING_MS
+
+
 def resolve(facts: UnknownFacts) -> Resolution:
     """Run the table (see the module)."""
+    order, taken = facts.order, was_taken(facts.order)
     if facts.lookup is Lookup.FOUND or facts.report is not None:
         return Resolution.ADOPT
-    if facts.footprint is Footprint.TRADE or was_taken(facts.order) or facts.lookup is Lookup.FAILED:
+    if facts.footprint is Footprint.TRADE or facts.lookup is Lookup.FAILED:
         return Resolution.KEEP_ASKING
-    end = window_end_ms(facts.order, facts.limits)
+    if taken and not may_be_forgotten(order, facts.venue_now_ms):
+        return Resolution.KEEP_ASKING
+    end = window_end_ms(order, facts.limits)
     late = [at for at in facts.absences_ms if end < at <= facts.venue_now_ms]
-    if facts.venue_now_ms <= end or not late or late[-1] - late[0] < ABSENCE_SPACING_MS:
+    if facts.venue_now_ms <= end or not are_spaced(late) or facts.footprint is not Footprint.NONE:
         return Resolution.KEEP_ASKING
-    if facts.footprint is not Footprint.NONE:
-        return Resolution.KEEP_ASKING
-    return Resolution.NOT_ACCEPTED
+    return Resolution.ENDED if taken else Resolution.NOT_ACCEPTED

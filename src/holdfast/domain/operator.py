@@ -33,6 +33,8 @@ class RequestKind(Enum):
     """Place an operator's hold."""
     RESOLVE_FILLED = "resolve_filled"
     """An order without an answer was filled, by a person's word."""
+    RESOLVE_ENDED = "resolve_ended"
+    """An order that rested is over, with what is booked of it, by a person's word."""
     RESOLVE_NOT_ACCEPTED = "resolve_not_accepted"
     """An order without an answer never reached the book, by a person's word."""
     HALT = "halt"

@@ -85,6 +85,7 @@ class Reason(Enum):
     NOT_FILLED = "not_filled"
     CANCELED = "canceled"
     EXPIRED_UNFILLED = "expired_unfilled"
+    ENDED_UNSEEN = "ended_unseen"
     NOTHING_TO_CANCEL = "nothing_to_cancel"
     POST_ONLY_WOULD_TAKE = "post_only_would_take"
     NOT_ACCEPTED = "not_accepted"
@@ -161,6 +162,7 @@ REASON_TEXT: dict[Reason, str] = {
     Reason.NOT_FILLED: "The order was accepted and ended without any fill.",
     Reason.CANCELED: "The order was cancelled before any of it was filled.",
     Reason.EXPIRED_UNFILLED: "The order's time in force ended before any of it was filled (IOC and FOK: at once).",
+    Reason.ENDED_UNSEEN: "The order rested and ended unfilled; the exchange has forgotten how, or a person said so.",
     Reason.NOTHING_TO_CANCEL: "No order of the named plan rests: there is none, or it has ended (filled, perhaps).",
     Reason.POST_ONLY_WOULD_TAKE: "A post-only (GTX) order would have been filled at once; the venue refused it.",
     Reason.NOT_ACCEPTED: "The order's answer never came, and it was proven not to have been accepted.",

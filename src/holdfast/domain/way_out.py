@@ -62,6 +62,7 @@ WAYS_OUT: dict[HoldReason, WayOut] = {
         (
             _EXPLAIN,
             "holdfast resolve ORDER --filled --reason ...",
+            "holdfast resolve ORDER --ended --reason ...",
             "holdfast resolve ORDER --not-accepted --reason ...",
         ),
     ),

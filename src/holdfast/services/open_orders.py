@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 
 from holdfast.domain.errors import JournalBusy, VenueUnavailable
 from holdfast.domain.names import is_our_client_order_id
+from holdfast.services.cancelling import cancel_entry
 from holdfast.services.foreign_orders import ForeignOrders, is_foreign
 from holdfast.services.halting import halt_account
 from holdfast.services.knocks import Knocks
@@ -22,10 +23,11 @@ from holdfast.services.knocks import Knocks
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from holdfast.domain.entry import Entry
     from holdfast.domain.names import ClientOrderId
     from holdfast.domain.order import Order, OrderReport
     from holdfast.domain.trade import Trade
-    from holdfast.ports.journal import Reads
+    from holdfast.ports.journal import Reads, Tx
     from holdfast.ports.venue import VenueTrader
     from holdfast.services.context import Context
 
@@ -98,11 +100,17 @@ class OpenOrders:
         await self._foreign.compare(reports, asked_ms)
         ours = {each.client_order_id: each for each in reports if is_our_client_order_id(each.client_order_id)}
 
-        def read(reads: Reads) -> tuple[list[ClientOrderId], list[Order]]:
-            strange = [name for name in ours if reads.order(name) is None]
-            return strange, [order for order in reads.live_orders(None) if order.rests]
+        settled_ms = asked_ms - context.limits.settle_ms_max
 
-        strange, resting = await context.journal.query(context.account, read)
+        def read(reads: Reads) -> tuple[list[ClientOrderId], list[Order], list[Order]]:
+            known = {name: reads.order(name) for name in ours}
+            strange = [name for name, order in known.items() if order is None]
+            risen = [o for o in known.values() if o is not None and o.state.is_final and o.updated_ms < settled_ms]
+            return strange, risen, [order for order in reads.live_orders(None) if order.rests]
+
+        strange, risen, resting = await context.journal.query(context.account, read)
+        for order in risen:
+            await self._end_risen(order)
         if strange:
             why = f"order {strange[0]} rests at the exchange and the journal does not know it"
             await halt_account(context.journal, context.account, context.log, why)
@@ -115,6 +123,20 @@ class OpenOrders:
                 self._suspect(order.client_order_id)
             elif report is None:
                 self._has_left = True
+
+    async def _end_risen(self, order: Order) -> None:
+        """An order that was over here and rests there: it is cancelled; its fills are late acceptances."""
+        context, name = self._context, order.client_order_id
+        report = await self._trader.order(order.leg.symbol, name)
+        if report is None or report.status.is_final:
+            return
+        line = cancel_entry(order, f"it was over ({order.state.value}), and rests")
+        await context.transact(
+            read=lambda _: None, decide=lambda _: None, write=lambda tx, _choice, _facts: _append(tx, line)
+        )
+        context.log.error("order_risen", account=context.account, client_order_id=name, was=order.state.value)
+        context.live_fence()
+        await self._trader.cancel(order.leg.symbol, name)
 
     # --- FeedListener -----------------------------------------------------------------------------------
 
@@ -150,3 +172,7 @@ def _differs(order: Order, report: OrderReport | None, settled_ms: int) -> bool:
     if report is not None:
         return report.executed_qty > order.booked_qty
     return order.updated_ms < settled_ms
+
+
+def _append(tx: Tx, line: Entry) -> None:
+    tx.append(line)

@@ -12,7 +12,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from holdfast.decide.outcome import result_of, was_taken
+from holdfast.decide.outcome import ended, result_of, was_taken
 from holdfast.decide.recovery import window_end_ms
 from holdfast.domain.amounts import ZERO, format_amount
 from holdfast.domain.errors import JournalBusy
@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     from holdfast.services.publishing import Publisher
 
 POLL_MS = 100
-_KINDS = frozenset({RequestKind.RESOLVE_FILLED, RequestKind.RESOLVE_NOT_ACCEPTED})
+_KINDS = frozenset({RequestKind.RESOLVE_FILLED, RequestKind.RESOLVE_ENDED, RequestKind.RESOLVE_NOT_ACCEPTED})
 
 
 class OperatorResolve:
@@ -71,7 +71,7 @@ class OperatorResolve:
         concluded = await conclude(
             self._context,
             order.client_order_id,
-            change=lambda each, now: _not_accepted(each, who, now),
+            change=lambda each, now: _ended(request.kind, each, who, now),
             trades=(),
             entry_id="",
             why=f"resolved by {who}",
@@ -87,12 +87,10 @@ class OperatorResolve:
             return "a name and a reason are needed"
         if order.state is not OrderState.UNKNOWN:
             return f"the order is {order.state.value}, not unknown"
-        if request.kind is RequestKind.RESOLVE_NOT_ACCEPTED and was_taken(order):
-            return "the venue has shown that it took the order: it can't be said not to have been accepted"
         left_ms = window_end_ms(order, self._context.limits) - self._trader.venue_now_ms()
         if left_ms > 0:
             return f"the venue may still answer for {left_ms} ms; ask again then"
-        return None
+        return _contradicted(request.kind, order)
 
     async def _believe(self, request: OperatorRequest, order: Order, who: str) -> None:
         """Move the ledger by the person's word, for what no trade has booked, and give the plan that result.
@@ -138,6 +136,23 @@ class OperatorResolve:
             decide=lambda _: None,
             write=lambda tx, _choice, _facts: end_request(tx, request, state, outcome),
         )
+
+
+def _contradicted(kind: RequestKind, order: Order) -> str | None:
+    """What the venue has shown against the person's word; None if nothing."""
+    if kind is RequestKind.RESOLVE_NOT_ACCEPTED and was_taken(order):
+        return "the venue has shown that it took the order: it can't be said not to have been accepted"
+    if kind is RequestKind.RESOLVE_ENDED and not was_taken(order):
+        return "nothing shows that the venue ever took the order: say --not-accepted, or --filled"
+    if kind is RequestKind.RESOLVE_ENDED and order.executed_qty > order.booked_qty:
+        return "the venue has shown that more of it was executed than is booked: it is asked for its trades"
+    return None
+
+
+def _ended(kind: RequestKind, order: Order, who: str, now_ms: int) -> Order:
+    if kind is RequestKind.RESOLVE_NOT_ACCEPTED:
+        return _not_accepted(order, who, now_ms)
+    return ended(order, who, now_ms) if order.state is OrderState.UNKNOWN else order
 
 
 def _not_accepted(order: Order, who: str, now_ms: int) -> Order:

@@ -14,12 +14,13 @@ import asyncio
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from holdfast.decide.outcome import not_accepted, refused, unknown
+from holdfast.decide.outcome import ended, not_accepted, refused, unknown, was_taken
 from holdfast.decide.recovery import (
     Footprint,
     Lookup,
     Resolution,
     UnknownFacts,
+    are_spaced,
     is_same_order,
     moved_by_others,
     resolve,
@@ -215,7 +216,7 @@ class Resolver:
         if report is not None:
             await self._adopt(order, report)
             self._suspects.discard(order.client_order_id)
-        elif order.state is OrderState.UNKNOWN:
+        elif order.state is OrderState.UNKNOWN or order.rests:
             await self._weigh(order, case, lookup)
 
     async def _hold_if_overdue(self, order: Order) -> None:
@@ -226,7 +227,9 @@ class Resolver:
         context = self._context
         if not _lasts(order) or order.client_order_id in self._held:
             return
-        if 0 <= context.clock.now_ms() - order.created_ms <= context.limits.unknown_ms_max:
+        # What rested may be days old: it counts from when it was missed.
+        since_ms = order.updated_ms if order.order_type is OrderType.LIMIT and was_taken(order) else order.created_ms
+        if 0 <= context.clock.now_ms() - since_ms <= context.limits.unknown_ms_max:
             return  # an age below 0 is that of a clock that was set back: nobody knows how old it is
         text = f"nobody knows what became of order {order.client_order_id}; `holdfast resolve` ends it"
         out = Written([], [])
@@ -287,8 +290,13 @@ class Resolver:
             absences_ms=tuple(case.absences_ms),
             footprint=footprint,
         )
-        if resolve(facts) is Resolution.NOT_ACCEPTED:
-            await self._conclude(order, not_accepted, (), "proven by absence")
+        match resolve(facts):
+            case Resolution.NOT_ACCEPTED:
+                await self._conclude(order, not_accepted, (), "proven by absence")
+            case Resolution.ENDED:
+                await self._conclude(order, _forgotten, (), "the venue has forgotten it, and nothing shows more of it")
+            case _ if order.rests and are_spaced(case.absences_ms):
+                await self._conclude(order, _vanished, (), "it rested, and does not exist now")
 
     async def _footprint(self, order: Order) -> Footprint:
         """Whether trades or the position show the order, read complete after its window."""
@@ -302,9 +310,15 @@ class Resolver:
             view = await self._trader.symbol_view(order.leg.symbol)
             numbers = tuple(dict.fromkeys(trade.order_id for trade in page.trades))
             others = await context.journal.query(context.account, lambda reads: _others(reads, order, numbers))
-            asked = [number for number in numbers if number not in others]
+            booked = await context.journal.query(
+                context.account,
+                lambda reads: reads.booked_trade_ids(order.leg.symbol, cursor.after_trade_id, cursor.from_ms),
+            )
+            asked = [number for number in numbers if number not in others and number != order.venue_order_id]
             if len(asked) > ORDERS_ASKED_MAX:
                 return Footprint.NOT_READ
+            if any(trade.trade_id not in booked for trade in page.trades if trade.order_id == order.venue_order_id):
+                return Footprint.TRADE
             for number in asked:
                 report = await self._trader.order_by_number(order.leg.symbol, number)
                 if report is None or report.client_order_id == order.client_order_id:
@@ -350,6 +364,14 @@ def _lasts(order: Order) -> bool:
     """Tell whether the order, once it is old, should have ended: every MARKET order does at once."""
     is_taken = order.state is OrderState.OPEN and order.order_type is OrderType.MARKET
     return order.state is OrderState.UNKNOWN or is_taken
+
+
+def _vanished(order: Order, now_ms: int) -> Order:
+    return unknown(order, "it rested, and does not exist now", now_ms) if order.rests else order
+
+
+def _forgotten(order: Order, now_ms: int) -> Order:
+    return ended(order, "the exchange does not know it any more", now_ms)
 
 
 def _never_sent(order: Order, now_ms: int) -> Order:

@@ -11,6 +11,8 @@ import pytest
 from holdfast.decide.recovery import (
     ABSENCE_SPACING_MS,
     EARLIER_MS_MAX,
+    FORGOTTEN_FILLED_MS,
+    FORGOTTEN_MS,
     Footprint,
     Lookup,
     Resolution,
@@ -22,7 +24,7 @@ from holdfast.decide.recovery import (
 )
 from holdfast.domain.names import VenueOrderId
 from holdfast.domain.order import OrderState
-from holdfast.domain.sides import PositionSide, Side
+from holdfast.domain.sides import OrderType, PositionSide, Side
 from tests.unit.decide.samples import LIMITS, NOW, ORDER, OTHER_SYMBOL, REPORT, TRADE, ZERO, D
 from tests.unit.decide.tables import Row, hold_to
 
@@ -140,3 +142,38 @@ def test_what_others_moved_is_their_trades_and_what_own_orders_closed_of_them(
     parts += [replace(TRADE, order_id=VenueOrderId(901), side=Side.SELL, qty=half)] * 2
 
     assert moved_by_others(parts, {VenueOrderId(901): close}) == D(moved)
+
+
+OLD = replace(
+    UNKNOWN,
+    order_type=OrderType.LIMIT,
+    price=D(10),
+    venue_order_id=VenueOrderId(1),
+    timestamp_ms=NOW - FORGOTTEN_MS - 1,
+)
+FILLED_OLD = replace(OLD, executed_qty=D(2), booked_qty=D(2), timestamp_ms=NOW - FORGOTTEN_FILLED_MS - 1)
+FORGOTTEN = UnknownFacts(OLD, LIMITS, NOW, Lookup.NOT_THERE, None, (NOW - SPACE, NOW), Footprint.NONE)
+
+
+def test_an_order_that_rested_ends_only_once_the_venue_may_have_forgotten_it() -> None:
+    """Old enough, all booked, absent twice, no trace: ended. Take any of it away and it is asked about again."""
+    for facts in (
+        FORGOTTEN,
+        replace(FORGOTTEN, order=replace(OLD, state=OrderState.OPEN)),
+        replace(FORGOTTEN, order=FILLED_OLD),
+    ):
+        assert resolve(facts) is Resolution.ENDED, facts
+    for weaker in (
+        replace(FORGOTTEN, order=replace(OLD, timestamp_ms=NOW - FORGOTTEN_MS)),
+        replace(FORGOTTEN, order=replace(OLD, order_type=OrderType.MARKET)),
+        replace(FORGOTTEN, order=replace(OLD, executed_qty=D(1))),
+        replace(FORGOTTEN, order=replace(FILLED_OLD, timestamp_ms=NOW - FORGOTTEN_FILLED_MS)),
+        replace(FORGOTTEN, order=replace(FILLED_OLD, booked_qty=D(1))),
+        replace(FORGOTTEN, lookup=Lookup.FAILED),
+        replace(FORGOTTEN, absences_ms=(NOW,)),
+        replace(FORGOTTEN, absences_ms=(NOW - SPACE + 1, NOW)),
+        *(replace(FORGOTTEN, footprint=each) for each in Footprint if each is not Footprint.NONE),
+    ):
+        assert resolve(weaker) is Resolution.KEEP_ASKING, weaker
+    assert resolve(replace(FORGOTTEN, lookup=Lookup.FOUND)) is Resolution.ADOPT
+    assert resolve(replace(FORGOTTEN, report=REPORT)) is Resolution.ADOPT
