@@ -8,9 +8,13 @@ from typing import TYPE_CHECKING
 import pytest
 
 from tests.whole.bus import new_plan
+from tests.whole.exchange import Exchange
 from tests.whole.program import until
+from tests.whole.solo import a_house
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from tests.whole.bus import Fields
     from tests.whole.services import Desk
     from tests.whole.shared import World
@@ -175,3 +179,33 @@ def test_a_foreign_order_is_reported_and_forgotten(world: World) -> None:
     until(lambda: desk.bus.redis.get(copy) is None, "no copy")
     assert len(world.alerts.about(f"web_{symbol}")) == 1
     assert "HOLD_SET" not in desk.bus.events(symbol)
+
+
+def test_resting_orders_survive_a_wiped_bus_and_a_kill(tmp_path: Path) -> None:
+    """FLUSHALL, SIGKILL, one order fills meanwhile: after the restart it reports, and the other can be cancelled."""
+    with Exchange(tmp_path) as exchange:
+        account = exchange.account("solo")
+        with a_house(tmp_path, exchange) as house:
+            first = house.start()
+            desk = house.desk("solo", account)
+            filled, kept = "SYM001USDT", "SYM002USDT"
+            plans = {symbol: limit(symbol, "BUY", "0.50", "99.00") for symbol in (filled, kept)}
+            for symbol, plan in plans.items():
+                desk.until_open(symbol)
+                rest(desk, plan)
+            desk.bus.redis.flushall()
+            first.kill()
+            exchange.post("price", symbol=filled, price="98.90")
+            until(lambda: account.position(filled) == Decimal("0.5"), "filled while nobody looked")
+            house.start()
+            desk = house.desk("solo", account)
+            until(lambda: any(one["plan_id"] == plans[filled]["plan_id"] for one in desk.bus.results()), "its result")
+            (result,) = [one for one in desk.bus.results() if one["plan_id"] == plans[filled]["plan_id"]]
+            assert (result["executed"], result["filled_qty"], result["status"]) == ("true", "0.5", "FILLED")
+            desk.until_agreed(filled)
+            assert len(open_orders(desk, kept)) == 1
+            done = desk.bus.ask(new_plan(kept, "BUY", "1", decision="CANCEL", cancels=plans[kept]["plan_id"]))
+            assert done["executed"] == "true"
+            until(lambda: any(one["plan_id"] == plans[kept]["plan_id"] for one in desk.bus.results()), "its result too")
+            assert open_orders(desk, kept) == []
+            assert [len(account.orders(symbol)) for symbol in plans] == [1, 1]
