@@ -93,7 +93,8 @@ def test_a_stale_snapshot_must_not_become_a_phantom_short() -> None:
     """After our own sale the reads go on showing what was there before: nothing is sold or booked again (#4517)."""
 
     async def story() -> None:
-        weather = Weather(tells_after_ms=(900,), reads_lag_ms=(LIMITS.settle_ms_max,))
+        positions_ms, trades_ms = 900, 1  # the fill is booked at once, the position shows it late
+        weather = Weather(tells_after_ms=(positions_ms, trades_ms), reads_lag_ms=(LIMITS.settle_ms_max,))
         world = await new_world(LIMITS, partial(in_weather, weather))
         async with running(*everything(world)[1:]):
             await pass_ms(1_000)
@@ -103,7 +104,7 @@ def test_a_stale_snapshot_must_not_become_a_phantom_short() -> None:
             await pass_ms(10_000)
         assert [permit.plan_id for permit in world.venue.requests] == [PlanId("p1"), PlanId("p2")]
         assert (await world.ledger()).amt == world.venue.positions[LEG] == ZERO
-        assert EntryKind.CLOSE_PLANNED not in await world.entries()
+        assert not {EntryKind.CLOSE_PLANNED, EntryKind.HOLD_SET} & set(await world.entries())
 
     play(story)
 

@@ -111,7 +111,7 @@ CAUSES: Final[Mapping[str, Cause]] = MappingProxyType(
         ),
         "not executed": Cause(
             (
-                Fault("service_unavailable", "SYM001USDT", count=8),
+                Fault("service_unavailable", "SYM001USDT", count=12),  # three closes, three requests each, and some
                 Fault("service_unavailable", "SYM002USDT", count=3),
                 *(Fault("overloaded", symbol, count=2) for symbol in LANES[:2]),
                 *(Fault("internal_error", symbol, count=1) for symbol in LANES[4:]),

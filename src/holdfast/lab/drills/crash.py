@@ -139,6 +139,7 @@ class Job:
         with self._emptied(record, this.recipe):
             await hunt.begin()
             found = await Traffic(record, self.rounds).run()
+            await hunt.wait()
         hunt.end()
         await self._disarm(here, this.recipe)
         found += await come_to_rest(record)

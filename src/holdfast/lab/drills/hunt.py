@@ -74,6 +74,16 @@ class Hunt:
                 while self.here.starts == starts:  # noqa: ASYNC110 - the keeper of another chain tells of no event
                     await asyncio.sleep(POLL_S)
 
+    async def wait(self) -> None:
+        """Give what comes by the clock alone its time, each death anew."""
+        loop = asyncio.get_running_loop()
+        deaths, until = self._seen, loop.time() + self.played.recipe.patience_s
+        while self._aims() and loop.time() < until:
+            await asyncio.sleep(POLL_S)
+            self._take_stock()
+            if self._seen > deaths:
+                deaths, until = self._seen, loop.time() + self.played.recipe.patience_s
+
     def end(self) -> None:
         """Let whoever runs now, and all that come, live."""
         self._is_over = True

@@ -67,6 +67,8 @@ class Recipe(msgspec.Struct, frozen=True):
     start: Start = Start.RUNNING
     lease: LeaseWait = LeaseWait.FREED
     resend: Resend = Resend.SAME_ID
+    patience_s: int = 0
+    """How long a round waits, once its script is over, for what comes by the clock alone."""
 
     def armed(self) -> Cause:
         """What it arms."""
@@ -89,6 +91,8 @@ STARTING = ("build_account", "_job.job", "run_by_doors", "_take_over")
 FIRST_START = ("[BASELINE]", "FirstStart.")
 AFTER_WAIT = ("read_again",)
 IN_ORDER = ("give_up",)
+BY_THE_CLOCK, PATIENCE_S = ("keep_clock",), 65
+"""Once a minute; such rounds are played last."""
 UNANSWERED = ("bus.read_plans apply", "bus.hold_values apply", "Executor._claim", "with plans")
 """Effects at which a plan was read and nothing was journaled: nobody may help by sending it again."""
 
@@ -109,7 +113,7 @@ def circumstances(name: str, seen_under: Recipe) -> Recipe:
     lease = LeaseWait.STOOD_BY if has(AFTER_WAIT) else LeaseWait.FREED
     alone = has(UNANSWERED) and not CAUSES[seen_under.cause].empties_bus
     resend = Resend.NEVER if alone else Resend.SAME_ID
-    return Recipe(seen_under.cause, start, lease, resend)
+    return Recipe(seen_under.cause, start, lease, resend, PATIENCE_S if has(BY_THE_CLOCK) else 0)
 
 
 def sides_of(name: str) -> tuple[Shot, ...]:
@@ -243,7 +247,7 @@ class Cover:
         tries = min(self.tries[target.shot] for target in self.queue)
         waiting = [target for target in self.queue if self.tries[target.shot] == tries]
         groups = Counter(target.recipe for target in waiting)
-        recipe = max(sorted(groups, key=repr), key=lambda each: groups[each])
+        recipe = max(sorted(groups, key=repr), key=lambda each: (-each.patience_s, groups[each]))
         fitting = [target for target in waiting if target.recipe == recipe]
         size = TOGETHER_MAX[min(tries, len(TOGETHER_MAX) - 1)]
         taken = self.choose.sample(fitting, min(size, len(fitting)))
