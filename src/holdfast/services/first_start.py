@@ -14,22 +14,24 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from holdfast.decide.move import MoveKind, automatic_hold
 from holdfast.decide.reconcile import Status
 from holdfast.domain.amounts import ZERO, format_amount
 from holdfast.domain.entry import Entry, EntryKind, JsonValue
 from holdfast.domain.errors import VenueUnavailable
+from holdfast.domain.hold import HoldReason
 from holdfast.domain.names import is_our_client_order_id
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
-    from holdfast.decide.reconcile import Verdict
     from holdfast.domain.entry import JournaledEntry
     from holdfast.domain.order import OrderReport
     from holdfast.domain.sides import PositionMode
     from holdfast.ports.journal import Tx
     from holdfast.ports.venue import VenueReader
     from holdfast.services.context import Context
+    from holdfast.services.judged import Judged
     from holdfast.services.leg_memory import Shown
     from holdfast.services.picture import Picture
 
@@ -80,9 +82,12 @@ class FirstStart:
         return self._orders is not None and set(self._picture.known_legs()) <= {each.leg for each in shown}
 
     @staticmethod
-    def is_seen_through(verdicts: Iterable[Verdict]) -> bool:
-        """Tell whether every leg was judged by what it holds: a view that went stale meanwhile holds nothing back."""
-        return all(verdict.status in {Status.UNLEDGERED, Status.AGREED} for verdict in verdicts)
+    def is_seen_through(choice: Iterable[Judged]) -> bool:
+        """Tell whether every leg agrees, or is held as `unledgered` from this transaction on.
+
+        A view that went stale meanwhile holds nothing back, nor does a hold for a changed position mode give way.
+        """
+        return all(judged.verdict.status is Status.AGREED or _is_unledgered(judged) for judged in choice)
 
     def write_baseline(self, tx: Tx, shown: Sequence[Shown]) -> JournaledEntry:
         """Write the baseline and what was found, in the transaction that judges `shown`."""
@@ -100,6 +105,12 @@ class FirstStart:
             "orders_count": len(orders),
         }
         return tx.append(Entry(EntryKind.BASELINE, self._context.account, body=body))
+
+
+def _is_unledgered(judged: Judged) -> bool:
+    standing = automatic_hold(judged.facts.holds)
+    is_held = standing is not None and standing.reason is HoldReason.UNLEDGERED
+    return judged.verdict.status is Status.UNLEDGERED and (is_held or judged.move.kind is MoveKind.HOLD)
 
 
 def _position(shown: Shown) -> JsonValue:
@@ -128,6 +139,7 @@ def _order(tx: Tx, report: OrderReport) -> JsonValue:
         "order_id": report.order_id,
         "side": report.side.value,
         "qty": format_amount(report.qty),
+        "price": format_amount(report.price) if report.price is not None else None,
         "executed_qty": format_amount(report.executed_qty),
         "reduce_only": report.reduce_only,
         "owner": OURS if tx.order(name) is not None else unknown,

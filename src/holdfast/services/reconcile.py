@@ -224,7 +224,7 @@ class Reconciler:
             out.entries.clear()
             out.closes.clear()
             out.changed = out.alerted = False
-            seen = self._first.is_seen_through(judged.verdict for judged in choice)
+            seen = self._first.is_seen_through(choice)
             if step.state.baseline_ms is None and baseline and seen:
                 out.entries.append(self._first.write_baseline(tx, shown))
             for judged in choice:

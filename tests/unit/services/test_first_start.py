@@ -247,7 +247,7 @@ def test_another_finding_does_not_make_drift_of_what_stood_there(reason: HoldRea
     play(story)
 
 
-@pytest.mark.parametrize("reason", [HoldReason.UNKNOWN_ORDER, HoldReason.LATE_ACCEPTANCE, HoldReason.MODE_CHANGED])
+@pytest.mark.parametrize("reason", [HoldReason.UNKNOWN_ORDER, HoldReason.LATE_ACCEPTANCE, HoldReason.FOREIGN_ORDER])
 def test_a_hold_that_stood_before_the_first_look_does_not_make_drift_of_what_is_seen_there(reason: HoldReason) -> None:
     """Whatever was found on a leg before its position was seen: the position waits for its choice, unclosed."""
 
@@ -262,6 +262,32 @@ def test_a_hold_that_stood_before_the_first_look_does_not_make_drift_of_what_is_
         async with running(*everything(world)):
             await pass_ms(15_000)
         assert [hold.reason for hold in await world.holds()] == [HoldReason.UNLEDGERED]
+        assert world.venue.requests == []
+
+    play(story)
+
+
+def test_a_changed_mode_puts_the_baseline_off() -> None:
+    """While legs are held for the position mode nothing is based; let go, what stood there is unledgered."""
+
+    async def story() -> None:
+        world = await unseen_world()
+        stand(world, LEG, "7")
+
+        def hold(tx: Tx) -> None:
+            put_persons_hold(tx, LEG, HoldReason.MODE_CHANGED, "the mode was changed")
+
+        def let_go(tx: Tx) -> None:
+            (standing,) = tx.open_holds(LEG.symbol)
+            tx.put_hold(replace(standing, reason=HoldReason.VIEW_STALE))
+
+        await world.write(hold)
+        async with running(*everything(world)):
+            await pass_ms(5_000)
+            assert EntryKind.BASELINE not in await world.entries()
+            await world.write(let_go)
+            await pass_ms(15_000)
+        assert [each.reason for each in await world.holds()] == [HoldReason.UNLEDGERED]
         assert world.venue.requests == []
 
     play(story)

@@ -173,6 +173,7 @@ def test_a_failed_view_speaks_for_a_changed_mode() -> None:
         (HoldReason.UNKNOWN_ORDER, HoldReason.VIEW_STALE),
         (HoldReason.FORCED_REDUCTION, HoldReason.FORCED_REDUCTION),
         (HoldReason.LATE_ACCEPTANCE, HoldReason.LATE_ACCEPTANCE),
+        (HoldReason.UNLEDGERED, HoldReason.UNLEDGERED),
     ],
 )
 def test_a_leg_that_was_held_gets_back_what_was_a_persons_to_end(before: HoldReason, after: HoldReason) -> None:
