@@ -25,7 +25,7 @@ UV := .venv-lock/bin/uv
 
 help:
 	@echo "make demo     set up, then heal one drift end to end (SCENARIO=drift-long|drift-short|partial|flip|deficit|deadlock|"
-	@echo "              liquidation|adl|manual-close|hedge|missed-fill|first-start|large)"
+	@echo "              liquidation|adl|manual-close|hedge|missed-fill|first-start|large|foreign-order)"
 	@echo "make test     set up, then run the tests (PYTEST_ARGS='-k hold' for some of them)"
 	@echo "make check    ruff, mypy --strict, import-linter, the house rules"
 	@echo "make bench    latency and throughput beside those of bare code, as JSON"

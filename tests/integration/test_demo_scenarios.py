@@ -68,8 +68,8 @@ class Tale(NamedTuple):
     orders: list[tuple[str, str, str | None]]
     """Whose (api, manual, venue), what it did, and the decision behind it."""
     position: str | dict[str, str]
-    refused: str = "hold_active"
-    """The error of the plan that the strategy tried meanwhile."""
+    refused: str | None = "hold_active"
+    """The error of the plan that the strategy tried meanwhile; None: none was refused."""
 
 
 BY_PLAN, CLOSE = "EXECUTE", "RECONCILE_CLOSE"
@@ -95,6 +95,7 @@ TALES = {
     "large": Tale(
         [("manual", "250", None), ("api", "-120", CLOSE), ("api", "-120", CLOSE), ("api", "-10", CLOSE), *AGAIN], "0"
     ),
+    "foreign-order": Tale([("manual", "0", None), *AGAIN], "0", None),
 }
 
 

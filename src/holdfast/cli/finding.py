@@ -27,6 +27,7 @@ from holdfast.domain.amounts import ZERO, format_amount, parse_amount, sign_of
 from holdfast.domain.entry import EntryKind
 from holdfast.domain.errors import BadAmount
 from holdfast.domain.hold import HoldReason
+from holdfast.domain.limits import ForeignOrderPolicy
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -41,11 +42,15 @@ if TYPE_CHECKING:
     from holdfast.ports.journal import Reads
 
 LEG_HEADERS = ("LEG", "SIDE", "FOUND", "ENTRY PRICE", "NOTIONAL", "EXCHANGE NOW", "LEDGER", "STANDS")
-ORDER_HEADERS = ("SYMBOL", "POSITION", "SIDE", "QTY", "EXECUTED", "ORDER", "WHOSE")
+ORDER_HEADERS = ("SYMBOL", "POSITION", "SIDE", "QTY", "PRICE", "EXECUTED", "ORDER", "WHOSE")
 WHOSE = {
     "ours": "ours: in the journal",
     "stray": "our prefix, but not in the journal: the account halts",
-    "foreign": "somebody else's: it is left alone",
+}
+FOREIGN = {
+    ForeignOrderPolicy.REPORT: "somebody else's: it is left alone",
+    ForeignOrderPolicy.CANCEL: "somebody else's: it is cancelled, by policy",
+    ForeignOrderPolicy.HOLD: "somebody else's: its leg is held, by policy",
 }
 ALL = "holdfast adopt --all --reason ..."
 
@@ -186,7 +191,7 @@ def _print(report: Report) -> None:
     else:
         print_line("no position stood there")
     if said.many("orders"):
-        print_table(columns(ORDER_HEADERS, [_order_row(order) for order in said.many("orders")]))
+        print_table(columns(ORDER_HEADERS, [_order_row(order, report.limits) for order in said.many("orders")]))
         hidden = (said.ms("orders_count") or 0) - len(said.many("orders"))
         if hidden > 0:
             print_line(f"and {hidden} open orders more")
@@ -222,15 +227,17 @@ def _row(leg: FoundLeg) -> tuple[str, ...]:
     )
 
 
-def _order_row(order: Said) -> tuple[str, ...]:
+def _order_row(order: Said, limits: Limits) -> tuple[str, ...]:
+    owner = order.text("owner")
     return (
         order.text("symbol"),
         order.text("position_side"),
         order.text("side") + (" reduce-only" if order.text("reduce_only") == "True" else ""),
         order.text("qty"),
+        order.text("price") or "-",
         order.text("executed_qty"),
         order.text("client_order_id"),
-        WHOSE.get(order.text("owner"), order.text("owner")),
+        WHOSE.get(owner) or FOREIGN[limits.foreign_orders],
     )
 
 

@@ -262,7 +262,7 @@ class ModeWatch:
 
 _BEFORE = "held before for "
 _PERSONS = (WAITS_FOR_A_PERSON | {HoldReason.UNLEDGERED}) - {HoldReason.MODE_CHANGED}
-"""Reasons that a leg gets back. Without `unledgered` what stood there before the first look would be closed as drift."""
+"""Reasons that a leg gets back. Without `unledgered` what stood there before the first look were closed as drift."""
 
 
 def _reason_before(hold: Hold) -> HoldReason:

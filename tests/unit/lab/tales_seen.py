@@ -6,9 +6,9 @@ import json
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from holdfast.lab.demo.facts import AlertSeen, EventSeen, Facts, PlanSeen, ResultSeen
+from holdfast.lab.demo.facts import AlertSeen, EventSeen, Facts, PlanSeen, ResultSeen, WordSeen
 from holdfast.lab.demo.repertoire import TALES
-from holdfast.lab.demo.tales import by_hand, first, forced, hedge, large, missed
+from holdfast.lab.demo.tales import by_hand, first, forced, hedge, large, missed, resting
 from tests.unit.lab.tales_made import (
     AFTER,
     AGAIN,
@@ -264,6 +264,52 @@ MISSED_SPOILS: tuple[Spoil, ...] = (
     ("ledger_repaired", lambda f: replace(f, fills=f.fills[:1])),
 )
 
+# --- foreign-order -----------------------------------------------------------------------------------------
+
+BID = {"order_id": 1, "side": "BUY", "qty": "0.2", "price": "1000", "policy": "report"}
+
+
+def listed(*order_ids: int) -> WordSeen:
+    """What `holdfast status` says."""
+    rows = [{"order_id": each} for each in order_ids]
+    return word("status --json", 0, json.dumps({"accounts": [{"foreign_orders": rows}]}))
+
+
+def resting_facts() -> Facts:
+    """Somebody's order was reported and left alone."""
+    bid = order(1, "0.2", source="manual", executed=D(0), status="NEW", order_type="LIMIT")
+    return replace(
+        BASE,
+        hold=None,
+        released_ns=None,
+        release_event_hold="",
+        hold_ids_watched=("",) * 9,
+        refused=None,
+        orders_before=1,
+        orders=(bid, *AGAIN),
+        events=(event("FOREIGN_ORDER", "", **BID),),
+        moments={"rests": alone("0", "0"), "end": alone("0", "0")},
+        alert=AlertSeen("BTCUSDT: a foreign order rests", T0),
+        words=(listed(1),),
+    )
+
+
+RESTING_SPOILS: tuple[Spoil, ...] = (
+    ("order_reported", with_events()),
+    *(("order_reported", with_events(event("FOREIGN_ORDER", "", **{**BID, name: "x"}))) for name in BID),
+    ("order_reported", lambda f: replace(f, events=f.events * 2)),
+    ("status_shows_it", lambda f: replace(f, words=())),
+    ("status_shows_it", lambda f: replace(f, words=(listed(),))),
+    ("status_shows_it", lambda f: replace(f, words=(listed(2),))),
+    ("status_shows_it", lambda f: replace(f, words=(word("status --json", 0, "no JSON"),))),
+    ("never_held", lambda f: replace(f, hold_ids_watched=())),
+    ("never_held", lambda f: replace(f, hold_ids_watched=("", HOLD))),
+    ("never_held", lambda f: replace(f, events=(*f.events, event("HOLD_SET")))),
+    ("never_held", lambda f: with_moment(f, "rests", permit="DENY")),
+    ("order_left_alone", changed_order(1, status="CANCELED")),
+    ("order_left_alone", changed_order(1, executed=D("0.2"))),
+)
+
 # --- what several promise ----------------------------------------------------------------------------------
 
 SHARED_SPOILS: tuple[Spoil, ...] = (
@@ -276,7 +322,10 @@ SHARED_SPOILS: tuple[Spoil, ...] = (
     ("plan_refused", lambda f: replace(f, results=f.results[1:])),
     ("nothing_sent", lambda f: replace(f, closes=({"plan_id": "rc-1"},))),
     ("nothing_sent", lambda f: replace(f, claimed=("rc-1",))),
-    ("nothing_sent", lambda f: replace(f, orders=(*f.orders[:2], order(8, "0.001"), *f.orders[2:]))),
+    (
+        "nothing_sent",
+        lambda f: replace(f, orders=(*f.orders[: f.orders_before], order(8, "0.001"), *f.orders[f.orders_before :])),
+    ),
     ("operator_alerted", lambda f: replace(f, alert=None)),
     ("operator_alerted", lambda f: replace(f, alert=AlertSeen("hello", T0))),
     ("hold_stood", lambda f: replace(f, hold_ids_watched=())),
@@ -304,6 +353,7 @@ PROMISED: dict[str, Facts] = {
     large.LARGE.name: large_facts(),
     by_hand.MANUAL_CLOSE.name: manual_facts(),
     missed.MISSED_FILL.name: missed_facts(),
+    resting.FOREIGN_ORDER.name: resting_facts(),
 }
 OWN_SPOILS: dict[str, tuple[Spoil, ...]] = {
     forced.LIQUIDATION.name: FORCED_SPOILS + BY_AN_OPERATOR,
@@ -313,6 +363,7 @@ OWN_SPOILS: dict[str, tuple[Spoil, ...]] = {
     large.LARGE.name: LARGE_SPOILS,
     by_hand.MANUAL_CLOSE.name: MANUAL_SPOILS,
     missed.MISSED_FILL.name: MISSED_SPOILS,
+    resting.FOREIGN_ORDER.name: RESTING_SPOILS,
 }
 
 

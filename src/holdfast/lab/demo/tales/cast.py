@@ -233,7 +233,8 @@ class Cast:
         watched_ms = (at_ns - began_ns) // 1_000_000
         step = state.get("next_step", "")
         self.facts = replace(self.facts, hold_ids_watched=tuple(seen), watched_ms=watched_ms, next_step=step)
-        self.tell("hold_stands", at_ns, f"nobody acts: read {len(seen)} times, the HOLD stands; next step: {step}")
+        text = f"read {len(seen)} times, the HOLD stands; next step: {step}" if any(seen) else "no HOLD stands"
+        self.tell("hold_stands" if any(seen) else "never_held", at_ns, f"nobody acts: {text}")
 
     async def moment(self, name: str) -> Moment:
         """Read exchange and bus as they are now, under a name."""
