@@ -155,7 +155,8 @@ class Desk:
     def _repeat(self, plan_id: str) -> None:
         known = self.plans.get(plan_id)
         if known is not None:
-            self._send(plan_id, known | {"timestamp": str(self.machine.clock.now_ms())})
+            known["timestamp"] = str(self.machine.clock.now_ms())  # the instruction is as old as its newest word
+            self._send(plan_id, known)
 
     def _oddity(self, act: Act) -> None:
         plan_id = f"p{act.args[0]}"

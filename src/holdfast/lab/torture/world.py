@@ -139,6 +139,7 @@ class World:
             self.desk.calm()
             self.trouble.calm()
             await self._until(self._is_over, REST_MS_MAX)
+        if not self.oracle.violations:
             self.oracle.judge()
         self.trouble.hits()
         return Ended(
