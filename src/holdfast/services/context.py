@@ -59,6 +59,10 @@ class Rules:
     """The venue refused an order, or a close waits for its symbol to trade: the instruments are read again soon."""
     marks_ns: int = 0
     """The same of the mark prices."""
+    asked_ns: int = 0
+    """CLOCK_MONOTONIC when mark prices were last asked for, answered or not."""
+    reader: int = 0
+    """The number of the account that asked."""
 
 
 @dataclass(slots=True)

@@ -28,6 +28,7 @@ READ_AGAIN_MS_MAX = 1_500
 MARKS_MS = 2_000
 """How often mark prices are read, by whichever account of the process has its turn."""
 CLOCK_MS = 60_000
+PASSED_OVER_MS = 20
 RULES_MS = 3_600_000
 """Instruments are read again after this."""
 RULES_DOUBTED_MS = 10_000
@@ -101,16 +102,21 @@ async def keep_rules(context: Context, reader: VenueReader, turn: Turn) -> None:
     """Keep mark prices and instruments up to date until cancelled, in turn with the other accounts of the process.
 
     Apply runs it with the adapter that trades: its connection stays warm by it, so that an order needs no handshake
-    (with up to seven accounts: then its turn comes before the connection is given up).
+    (with up to seven accounts: then its turn comes before the connection is given up). An account whose turn it is and
+    that does not take it, because another process runs it, is passed over after `PASSED_OVER_MS`.
     """
-    wait_ms = MARKS_MS * (turn.number + 1)
+    rules = context.rules
     while True:
-        await asyncio.sleep(wait_ms / 1000)
-        wait_ms = MARKS_MS * turn.count
+        behind = (turn.number - rules.reader - 1) % turn.count
+        due_ns = rules.asked_ns + (MARKS_MS + behind * PASSED_OVER_MS) * 1_000_000
+        wait_ns = due_ns - context.clock.monotonic_ns()
+        if wait_ns > 0:
+            await asyncio.sleep(wait_ns / 1_000_000_000)
+            continue
+        rules.reader = turn.number
         try:
             await read_marks(context, reader)
-            life_ms = RULES_DOUBTED_MS if context.rules.are_doubted else RULES_MS
-            if not 0 <= context.clock.monotonic_ns() - context.rules.read_ns <= life_ms * 1_000_000:
+            if not 0 <= context.clock.monotonic_ns() - rules.read_ns <= RULES_MS * 1_000_000:
                 await read_rules(context, reader)
         except VenueUnavailable as error:
             context.log.warning("rules_failed", account=context.account, detail=str(error))
@@ -144,6 +150,7 @@ async def read_again(context: Context, reader: VenueReader) -> None:
 async def read_marks(context: Context, reader: VenueReader) -> None:
     """Read all mark prices once."""
     read_ms, read_ns = context.clock.now_ms(), context.clock.monotonic_ns()
+    context.rules.asked_ns = read_ns
     marks = await reader.mark_prices()
     context.rules.marks_ns = read_ns
     context.rules.marks = {symbol: (price, read_ms) for symbol, price in marks.items()}
