@@ -111,9 +111,13 @@ def test_a_close_above_the_notional_waits_for_a_person_and_is_closed_after_appro
     desk.until_next_step(symbol, "close_notional_max")
     assert f"holdfast approve {held}" in desk.bus.state(symbol)["next_step"]
     until(lambda: world.alerts.about("close_notional_max"), "an alert")
-    asked = [one for one in desk.bus.event_fields(symbol) if one["event"] == "MANUAL_REQUIRED"]
-    assert asked[-1]["hold_id"] == held
-    assert f"holdfast approve {held}" in asked[-1]["body"]
+
+    def asked() -> list[dict[str, str]]:
+        return [one for one in desk.bus.event_fields(symbol) if one["event"] == "MANUAL_REQUIRED"]
+
+    until(asked, "the event that a person is needed")
+    assert asked()[-1]["hold_id"] == held
+    assert f"holdfast approve {held}" in asked()[-1]["body"]
     never(lambda: desk.exchange.orders(symbol), "an order above the limit", QUIET_S)
     assert desk.order(RequestKind.APPROVE, symbol, hold_id=held).state is RequestState.DONE
     desk.until_free(symbol)
