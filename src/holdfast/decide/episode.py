@@ -15,7 +15,8 @@ First match wins; "hold" is the leg's open automatic hold.
     | SETTLING       | agreed until now, a view not older than our last fill shows a difference, and no own order | |
     |                | blocks the symbol                                          | DOUBT (voids agreement)    |
     | SETTLING       |                                                            | LOOK (newer view, orders)  |
-    | any with hold  | no hold of the leg stands, or with a weaker reason         | HOLD (voids agreement)     |
+    | any with hold  | no hold of the leg stands, or with a weaker reason (a drift that would be closed is | |
+    |                | held as symbol_not_trading while the venue does not trade the symbol) | HOLD (voids agreement) |
     | NO_VIEW        |                                                            | LOOK                       |
     | REPAIR, FORCED |                                                            | REPAIR                     |
     | the rest       |                                                            | as `remedies` says         |
@@ -34,9 +35,10 @@ from typing import TYPE_CHECKING
 from holdfast.decide.mode import MODE_STEP_TEXT
 from holdfast.decide.move import WAITS_FOR_A_PERSON, Move, MoveKind, automatic_hold, look, operator, step_of
 from holdfast.decide.reconcile import Status
-from holdfast.decide.remedies import has_lost_its_cause, remedy, supersede
+from holdfast.decide.remedies import has_lost_its_cause, is_tradable, remedy, supersede
 from holdfast.domain.amounts import ZERO
 from holdfast.domain.hold import Hold, HoldReason, NextStep, StepKind
+from holdfast.domain.limits import ForeignPolicy
 from holdfast.domain.sides import Source
 
 if TYPE_CHECKING:
@@ -48,6 +50,7 @@ _STRENGTH = {
     HoldReason.VIEW_MISSING: 0,
     HoldReason.VIEW_STALE: 0,
     HoldReason.DRIFT: 1,
+    HoldReason.SYMBOL_NOT_TRADING: 1,
     HoldReason.DEFICIT: 1,
     HoldReason.UNKNOWN_ORDER: 2,
     HoldReason.FORCED_REDUCTION: 3,
@@ -90,8 +93,9 @@ def _row(facts: EpisodeFacts, verdict: Verdict, hold: Hold | None) -> Move:
         return _agreed(facts, hold)
     if verdict.status is Status.SETTLING:
         return _settling(facts, verdict, hold)
-    if verdict.hold is not None and _needs_hold(hold, verdict.hold):
-        return Move(MoveKind.HOLD, _first_step(facts, verdict))
+    reason = _reason(facts, verdict)
+    if reason is not None and _needs_hold(hold, reason):
+        return Move(MoveKind.HOLD, _first_step(facts, verdict), reason=reason)
     if verdict.status is Status.NO_VIEW:
         return Move(MoveKind.LOOK, _first_step(facts, verdict))
     if verdict.status in (Status.REPAIR, Status.FORCED):
@@ -154,6 +158,14 @@ def _is_releasable(facts: EpisodeFacts, hold: Hold) -> bool:
     if view.as_of_ms < hold.cause_as_of_ms or view.read_ms <= hold.opened_ms:
         return False
     return view.as_of_ms > hold.cause_as_of_ms or view.source is Source.REST
+
+
+def _reason(facts: EpisodeFacts, verdict: Verdict) -> HoldReason | None:
+    """Why the verdict holds: the table's word, but a drift that would be closed says if the symbol does not trade."""
+    closes = facts.leg.limits.foreign is ForeignPolicy.CLOSE
+    if verdict.hold is HoldReason.DRIFT and closes and not is_tradable(facts.instrument):
+        return HoldReason.SYMBOL_NOT_TRADING
+    return verdict.hold
 
 
 def _needs_hold(hold: Hold | None, reason: HoldReason) -> bool:

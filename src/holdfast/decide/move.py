@@ -70,6 +70,8 @@ class Move:
     """The hold's next step by this move; None where no hold stands."""
     release: tuple[Hold, ...] = ()
     """Holds that AGREE releases."""
+    reason: HoldReason | None = None
+    """Why HOLD holds; None for every other kind."""
     wait_until_ms: int | None = None
     """When to look again at the latest; None: only on new facts."""
 

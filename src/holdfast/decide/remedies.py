@@ -50,6 +50,7 @@ if TYPE_CHECKING:
     from holdfast.decide.reconcile import Verdict
     from holdfast.domain.close import Close
     from holdfast.domain.hold import Hold
+    from holdfast.domain.instrument import Instrument
     from holdfast.domain.view import PositionView
 
 
@@ -144,11 +145,15 @@ def _why_no_close(facts: EpisodeFacts) -> str | None:
         return "RECONCILE_CLOSE is switched off in the settings"
     if facts.trading is TradingState.HALTED:
         return "trading on the account is halted"
-    if facts.instrument is None:
-        return "symbol_not_trading: the venue lists no such symbol"
-    if not facts.instrument.is_trading:
-        return f"symbol_not_trading: the venue says {facts.instrument.status}; it is asked again"
+    if not is_tradable(facts.instrument):
+        said = facts.instrument.status if facts.instrument is not None else "that there is no such symbol"
+        return f"the venue does not trade the symbol (it says {said}); it is asked again"
     return None
+
+
+def is_tradable(instrument: Instrument | None) -> bool:
+    """Tell whether the venue lists the symbol and trades it now."""
+    return instrument is not None and instrument.is_trading
 
 
 def _may_close(facts: EpisodeFacts, hold: Hold | None) -> Move:

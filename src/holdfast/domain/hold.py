@@ -25,6 +25,7 @@ class HoldReason(Enum):
     VIEW_STALE = "view_stale"
     UNLEDGERED = "unledgered"
     DRIFT = "drift"
+    SYMBOL_NOT_TRADING = "symbol_not_trading"
     DEFICIT = "deficit"
     FORCED_REDUCTION = "forced_reduction"
     UNKNOWN_ORDER = "unknown_order"

@@ -13,6 +13,7 @@ HOLD_REASON_TEXT: dict[HoldReason, str] = {
     HoldReason.VIEW_STALE: "The newest complete view is older than `view_age_ms_max`.",
     HoldReason.UNLEDGERED: "The first complete view ever showed a position that the ledger does not know.",
     HoldReason.DRIFT: "The exchange holds more than the ledger, in the same direction: a close shrinks the drift.",
+    HoldReason.SYMBOL_NOT_TRADING: "The same, on a symbol that the venue does not trade: no close can be sent.",
     HoldReason.DEFICIT: "The exchange holds less than the ledger: a close would widen the drift. No trades explain it.",
     HoldReason.FORCED_REDUCTION: "The venue reduced the position by force (liquidation, ADL, settlement).",
     HoldReason.UNKNOWN_ORDER: "An order's fate has been unknown for longer than `unknown_ms_max`.",

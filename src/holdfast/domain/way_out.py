@@ -9,6 +9,7 @@ person's own words.
     | view_missing, view_stale | the exchange answers again; a person looks why it does not                      |
     | unledgered               | a person chooses: adopt or close                                                |
     | drift                    | the close; where it may not be sent, a person approves it, closes, or adopts    |
+    | symbol_not_trading       | the venue trades it again, then the close; or a person adopts                   |
     | deficit                  | evidence; without it a person adopts what is left, or puts it back              |
     | forced_reduction         | a person has looked and releases                                                |
     | unknown_order            | the order's fate; a person may say it                                           |
@@ -55,6 +56,7 @@ WAYS_OUT: dict[HoldReason, WayOut] = {
     HoldReason.VIEW_STALE: WayOut("the-exchange-is-not-seen.md", ("holdfast status --watch",)),
     HoldReason.UNLEDGERED: WayOut("unledgered.md", ("holdfast found", _ADOPT, _CLOSE)),
     HoldReason.DRIFT: WayOut("drift.md", (_APPROVE, _CLOSE, _ADOPT)),
+    HoldReason.SYMBOL_NOT_TRADING: WayOut("symbol-not-trading.md", (_EXPLAIN, _ADOPT)),
     HoldReason.DEFICIT: WayOut("deficit.md", (_EXPLAIN, _ADOPT)),
     HoldReason.FORCED_REDUCTION: WayOut("forced-reduction.md", (_EXPLAIN, _RELEASE)),
     HoldReason.UNKNOWN_ORDER: WayOut(

@@ -83,18 +83,18 @@ def _shown_by(view: PositionView | None, evidence: Evidence) -> list[TradeId]:
 
 def _hold(tx: Tx, judged: Judged, out: Written) -> None:
     facts, verdict = judged.facts.leg, judged.verdict
-    leg, step = facts.ledger.leg, judged.move.step
-    if verdict.hold is None or step is None:
+    leg, step, reason = facts.ledger.leg, judged.move.step, judged.move.reason
+    if reason is None or step is None:
         return
     state = seen_in(judged, facts.ledger)
     tx.put_leg(replace(state, agreed_version=None, divergent_since_ms=state.divergent_since_ms or facts.now_ms))
     standing = automatic_hold(judged.facts.holds)
     cause = facts.view.as_of_ms if facts.view is not None and verdict.row > 1 else 0
-    body = what_it_saw(judged) | {"reason": verdict.hold.value, "next_step": step.text}
+    body = what_it_saw(judged) | {"reason": reason.value, "next_step": step.text}
     if standing is not None:
         changed = replace(
             standing,
-            reason=verdict.hold,
+            reason=reason,
             cause_as_of_ms=cause,
             exchange_amt=verdict.exchange_amt,
             ledger_amt=verdict.ledger_amt,
@@ -106,7 +106,7 @@ def _hold(tx: Tx, judged: Judged, out: Written) -> None:
     hold = Hold(
         hold_id=new_hold_id(tx, leg),
         leg=leg,
-        reason=verdict.hold,
+        reason=reason,
         owner=HoldOwner.AUTO,
         opened_ms=facts.now_ms,
         cause_as_of_ms=cause,

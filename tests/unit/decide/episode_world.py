@@ -131,6 +131,7 @@ HOLDS = (
     HoldReason.VIEW_STALE,
     HoldReason.DRIFT,
     HoldReason.DEFICIT,
+    HoldReason.SYMBOL_NOT_TRADING,
     HoldReason.UNLEDGERED,
     HoldReason.MODE_CHANGED,
 )

@@ -21,12 +21,13 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
 VIEWS = {None, HoldReason.VIEW_MISSING, HoldReason.VIEW_STALE}
+DRIFTS = {HoldReason.DRIFT, HoldReason.SYMBOL_NOT_TRADING, HoldReason.DEFICIT}
 WEAKER: dict[Status, set[HoldReason | None]] = {
     Status.NO_VIEW: {None},
-    Status.EXCESS: VIEWS | {HoldReason.DEFICIT},
-    Status.DEFICIT: VIEWS | {HoldReason.DRIFT},
+    Status.EXCESS: VIEWS | {HoldReason.DEFICIT, HoldReason.SYMBOL_NOT_TRADING},
+    Status.DEFICIT: VIEWS | {HoldReason.DRIFT, HoldReason.SYMBOL_NOT_TRADING},
     Status.UNLEDGERED: VIEWS | set(HoldReason) - {HoldReason.UNLEDGERED},
-    Status.FORCED: VIEWS | {HoldReason.DRIFT, HoldReason.DEFICIT, HoldReason.UNKNOWN_ORDER},
+    Status.FORCED: VIEWS | DRIFTS | {HoldReason.UNKNOWN_ORDER},
 }
 PERSONS = {
     HoldReason.FORCED_REDUCTION,
@@ -34,6 +35,7 @@ PERSONS = {
     HoldReason.FOREIGN_ORDER,
     HoldReason.MODE_CHANGED,
 }
+NOT_TRADING = VIEWS | {HoldReason.DEFICIT, HoldReason.DRIFT}
 DIFFER = {Status.EXCESS, Status.DEFICIT, Status.UNLEDGERED}
 USEFUL = {"same", "smaller", "opposite", "flat", "at its age", "same read, another before"}
 
@@ -58,6 +60,12 @@ def may_close_at_all(world: World) -> bool:
         and world.trading is not TradingState.HALTED
         and world.rules not in {"none", "break"}
     )
+
+
+def weaker(world: World) -> set[HoldReason | None]:
+    """The reasons that the verdict's own replaces."""
+    closes = world.status is Status.EXCESS and world.foreign is ForeignPolicy.CLOSE
+    return NOT_TRADING if closes and world.rules in {"none", "break"} else WEAKER[world.status]
 
 
 def is_over(world: World) -> bool:
@@ -91,7 +99,7 @@ OF_ANOTHER_MODE: list[Row[World]] = [
 ]
 DIFFERENCES: list[Row[World]] = [
     *OF_ANOTHER_MODE,
-    Row("needs hold", lambda w: w.status in WEAKER and w.hold in WEAKER[w.status], MoveKind.HOLD),
+    Row("needs hold", lambda w: w.status in WEAKER and w.hold in weaker(w), MoveKind.HOLD),
     Row("no view", lambda w: w.status is Status.NO_VIEW, MoveKind.LOOK),
     Row("trades show it", lambda w: w.status in {Status.REPAIR, Status.FORCED}, MoveKind.REPAIR),
     Row("void close", differs(void), MoveKind.SUPERSEDE),
@@ -225,7 +233,7 @@ def told_after_ms(world: World, tick_ms: int = 250, bound_ms: int = 60_000) -> i
         if (move.step.kind, move.step.text) != (hold.next_step.kind, hold.next_step.text):
             hold = replace(hold, next_step=move.step)
         if move.kind is MoveKind.HOLD:
-            hold = replace(hold, reason=verdict.hold or hold.reason)
+            hold = replace(hold, reason=move.reason or hold.reason)
         facts = replace(facts, holds=(hold,))
     return bound_ms
 

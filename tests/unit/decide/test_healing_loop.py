@@ -17,7 +17,7 @@ from holdfast.decide.episode import next_move
 from holdfast.decide.evidence import Evidence
 from holdfast.decide.guardrails import CloseFacts, permit_close, plan_of
 from holdfast.decide.move import EpisodeFacts, Move, MoveKind
-from holdfast.decide.reconcile import LegFacts, Verdict, judge
+from holdfast.decide.reconcile import LegFacts, judge
 from holdfast.domain.close import Close, CloseState
 from holdfast.domain.hold import Hold, NextStep, StepKind
 from holdfast.domain.permit import Permit
@@ -76,16 +76,16 @@ class World:
         self.moves.append(move.kind)
         if self.hold is not None and move.step is not None:
             self.hold = replace(self.hold, next_step=move.step)
-        self._do(move, verdict, view)
+        self._do(move, view)
         return move
 
-    def _do(self, move: Move, verdict: Verdict, view: PositionView) -> None:
+    def _do(self, move: Move, view: PositionView) -> None:
         match move.kind:
             case MoveKind.HOLD:
                 base = self.hold or replace(HOLD, opened_ms=self.now)
                 self.hold = replace(
                     base,
-                    reason=verdict.hold or base.reason,
+                    reason=move.reason or base.reason,
                     cause_as_of_ms=view.as_of_ms,
                     next_step=move.step or base.next_step,
                 )

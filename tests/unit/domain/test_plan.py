@@ -25,6 +25,7 @@ INSTRUCTION: dict[str, list[Any]] = {
     "price": [D(5), D("5.5"), D(1)],
     "time_in_force": list(TimeInForce),
     "position_side": list(PositionSide),
+    "cancels": [PlanId("plan-0"), PlanId("plan-9")],
     "close_claim": [CLAIM, replace(CLAIM, hold_id=HoldId("h-2"))],
 }
 """Fields that make the instruction, with other values than the sample's."""

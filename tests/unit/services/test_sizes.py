@@ -99,7 +99,8 @@ def test_a_halted_symbol_is_held_told_and_closed_once_it_trades_again() -> None:
             world.venue.trade(LEG, Side.BUY, D(7))
             await pass_ms(10_000)
             (hold,) = await world.holds()
-            assert hold.next_step.text == "symbol_not_trading: the venue says BREAK; it is asked again"
+            assert hold.reason is HoldReason.SYMBOL_NOT_TRADING
+            assert "it says BREAK" in hold.next_step.text
             assert world.person.told
             assert world.venue.requests == []
             world.venue.status = "TRADING"
