@@ -41,6 +41,8 @@ def test_a_limit_plan_rests_and_is_cancelled_by_its_id(home: House) -> None:
     symbol = home.symbol()
     resting = ("--id", f"rest-{symbol}", "--price", "99.00", "--time-in-force", "GTX", "--wait", "1")
     assert submit(home, symbol, "BUY", "1", *resting)[0] == 3
+    (account,) = home.ask("auto", "status", "--json").json()["accounts"]
+    assert [one["price"] for one in account["working_orders"] if one["plan_id"] == f"rest-{symbol}"] == ["99"]
     words = ("plan", "cancel", f"rest-{symbol}", "--symbol", symbol, "--wait", "10")
     said = home.ask("auto", *words)
     assert (said.status, "cancelled: the order of plan rest-" in said.out) == (0, True)
