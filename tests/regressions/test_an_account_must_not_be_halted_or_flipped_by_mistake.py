@@ -103,7 +103,7 @@ def test_no_side_must_be_iterated_alone(where: str) -> None:
     """A leg that only one of the two knows differs all the same, and is held (Vibe-Trading #667)."""
 
     async def story() -> None:
-        world = await new_world(TWO)
+        world = await new_world(TWO if where == "only in the ledger" else LIMITS)  # else nobody ever named the symbol
         if where == "only in the ledger":
             await world.own(D(7), OTHER_LEG)
             del world.venue.positions[OTHER_LEG]
