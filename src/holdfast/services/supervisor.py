@@ -116,7 +116,8 @@ async def keep_rules(context: Context, reader: VenueReader, turn: Turn) -> None:
         rules.reader = turn.number
         try:
             await read_marks(context, reader)
-            if not 0 <= context.clock.monotonic_ns() - rules.read_ns <= RULES_MS * 1_000_000:
+            life_ms = RULES_DOUBTED_MS if rules.are_doubted else RULES_MS
+            if not 0 <= context.clock.monotonic_ns() - rules.read_ns <= life_ms * 1_000_000:
                 await read_rules(context, reader)
         except VenueUnavailable as error:
             context.log.warning("rules_failed", account=context.account, detail=str(error))
