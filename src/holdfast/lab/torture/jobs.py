@@ -10,7 +10,9 @@ import gc
 import multiprocessing
 import time
 from collections import Counter
+from concurrent.futures import FIRST_COMPLETED, ProcessPoolExecutor, wait
 from dataclasses import dataclass
+from itertools import islice
 from typing import TYPE_CHECKING, Final
 
 from holdfast.lab.torture.climate import STORM, USUAL
@@ -26,8 +28,10 @@ if TYPE_CHECKING:
 
     from holdfast.lab.torture.climate import Climate
 
-CHUNK: Final = 10
+CHUNK: Final = 5
 """Seeds that a job takes at once."""
+AHEAD: Final = 2
+"""Shares a job that are handed in: one is played, one waits."""
 COLLECT_EVERY: Final = 10
 """Histories between two runs of the garbage collector, which is off while one is played."""
 FOUND_MAX: Final = 1
@@ -85,9 +89,15 @@ def _chunks(order: Order, started: float) -> Iterator[Played]:
             yield play_range(first, last, order.climate)
         return
     context = multiprocessing.get_context("spawn")
-    with context.Pool(order.jobs, _prepare, (order.plant,)) as pool:
-        ranges = ((*seeds, order.climate) for seeds in _ranges(order, started))
-        yield from pool.imap_unordered(_play_range, ranges)
+    ranges = _ranges(order, started)
+    with ProcessPoolExecutor(order.jobs, context, _prepare, (order.plant,)) as pool:
+        # Few shares wait at a time: what is handed in is played, also when the time is over.
+        playing = {pool.submit(play_range, *share, order.climate) for share in islice(ranges, AHEAD * order.jobs)}
+        while playing:
+            done, playing = wait(playing, return_when=FIRST_COMPLETED)
+            playing |= {pool.submit(play_range, *share, order.climate) for share in islice(ranges, len(done))}
+            for future in done:
+                yield future.result()
 
 
 def _ranges(order: Order, started: float) -> Iterator[tuple[int, int]]:
@@ -107,10 +117,6 @@ def _prepare(plant_name: str) -> None:
     gc.disable()
     gc.collect()
     gc.freeze()
-
-
-def _play_range(share: tuple[int, int, Climate]) -> Played:
-    return play_range(*share)
 
 
 def play_range(first: int, last: int, climate: Climate = USUAL) -> Played:
