@@ -198,7 +198,7 @@ def wrong(said: Said, words: str) -> None:
         (("adopt", "--yes", *WHY), "name one SYMBOL"),
         (("approve", "hold-nobody-set", "--yes", *WHY), "knows no hold"),
         (("resolve", "hf-nobody-sent", "--filled", "--yes", *WHY), "knows no order"),
-        (("resolve", "hf-nobody-sent", "--yes", *WHY), "one of --filled and --not-accepted"),
+        (("resolve", "hf-nobody-sent", "--yes", *WHY), "one of --filled, --ended and --not-accepted"),
         (("close", "BTCUSDT", *WHY), "pass --yes"),
         (("adopt", "BTCUSDT", *WHY), "pass --yes"),
         (("release", "BTCUSDT", *WHY), "pass --yes"),
