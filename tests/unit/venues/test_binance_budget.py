@@ -75,8 +75,8 @@ def test_limits_come_from_exchange_info_and_unknown_kinds_are_left_out() -> None
 
 
 def test_views_and_open_orders_of_one_address_lie_so_far_apart_that_they_keep_their_parts_of_its_weight() -> None:
-    """Half of 2,400 a minute are 240 views of weight 5; a sixteenth are 3.75 readings of weight 40."""
-    assert view_spacing_ms((WEIGHT, ORDERS_10S)) == 250
+    """1,350 of 2,400 a minute are 225 views of weight 6; a sixteenth are 3.75 readings of weight 40."""
+    assert view_spacing_ms((WEIGHT, ORDERS_10S)) == 267
     assert open_orders_spacing_ms((WEIGHT, ORDERS_10S)) == 16_000
     for spacing_ms in (view_spacing_ms, open_orders_spacing_ms):
         assert spacing_ms((ORDERS_10S,)) == 0

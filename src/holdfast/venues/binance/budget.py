@@ -28,8 +28,10 @@ LOOKS_NUMERATOR, LOOKS_DENOMINATOR = 9, 10
 
 VIEW_WEIGHT = 5
 """A complete view, `positionRisk` of all symbols (venue documentation)."""
-VIEWS_DENOMINATOR = 2
-"""Half of the weight is for the complete views of all accounts of one address together."""
+VIEW_AND_MODE_WEIGHT = VIEW_WEIGHT + 1
+"""A view, and its part of a reading of the position mode, which weighs as much and comes with every fifth."""
+VIEWS_NUMERATOR, VIEWS_DENOMINATOR = 9, 16
+"""The part of the weight for the complete views and modes of all accounts of one address together."""
 OPEN_ORDERS_WEIGHT = 40
 """All open orders of an account (venue documentation)."""
 OPEN_ORDERS_DENOMINATOR = 16
@@ -104,17 +106,17 @@ def wait_ms(lane: Lane, counts: dict[Limit, Count], venue_now_ms: int) -> int:
 
 def view_spacing_ms(limits: tuple[Limit, ...]) -> int:
     """How far apart complete views of one address must lie, whichever account's they are; 0 if no limit is known."""
-    return _spacing_ms(limits, VIEW_WEIGHT, VIEWS_DENOMINATOR)
+    return _spacing_ms(limits, VIEW_AND_MODE_WEIGHT * VIEWS_DENOMINATOR, VIEWS_NUMERATOR)
 
 
 def open_orders_spacing_ms(limits: tuple[Limit, ...]) -> int:
     """The same of readings of all open orders."""
-    return _spacing_ms(limits, OPEN_ORDERS_WEIGHT, OPEN_ORDERS_DENOMINATOR)
+    return _spacing_ms(limits, OPEN_ORDERS_WEIGHT * OPEN_ORDERS_DENOMINATOR, 1)
 
 
-def _spacing_ms(limits: tuple[Limit, ...], weight: int, denominator: int) -> int:
+def _spacing_ms(limits: tuple[Limit, ...], weight: int, numerator: int) -> int:
     counted = [limit for limit in limits if limit.counter is Counter.WEIGHT]
-    return max((-(-weight * each.interval_ms * denominator // max(each.count_max, 1)) for each in counted), default=0)
+    return max((-(-weight * each.interval_ms // max(each.count_max * numerator, 1)) for each in counted), default=0)
 
 
 def room_ms(limits: tuple[Limit, ...], counts: dict[Limit, Count], wanted: Wanted, venue_now_ms: int) -> int:
