@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from holdfast.domain.operator import RequestKind, RequestState
+from holdfast.domain.sides import PositionSide
 from tests.whole.bus import new_plan
 from tests.whole.exchange import Exchange
 from tests.whole.program import until
@@ -209,3 +211,25 @@ def test_resting_orders_survive_a_wiped_bus_and_a_kill(tmp_path: Path) -> None:
             until(lambda: any(one["plan_id"] == plans[kept]["plan_id"] for one in desk.bus.results()), "its result too")
             assert open_orders(desk, kept) == []
             assert [len(account.orders(symbol)) for symbol in plans] == [1, 1]
+
+
+def test_in_hedge_mode_a_hold_ends_the_entry_and_leaves_the_exit(world: World) -> None:
+    """A SELL on the LONG leg can only close it, reduce-only or not: it rests on under a person's hold."""
+    desk, symbol = world.desks["hedge"], "ETHUSDT"
+    desk.until_open(symbol)
+    before = desk.exchange.position(symbol, "LONG")
+    desk.bus.execute(symbol, "BUY", "0.1", positionSide="LONG")
+    desk.until_open(symbol)
+    entry = rest(desk, limit(symbol, "BUY", "0.1", "3100.00", positionSide="LONG"))
+    leave = limit(symbol, "SELL", "0.1", "3300.00", positionSide="LONG")
+    left = rest(desk, leave)
+    assert desk.order(RequestKind.HOLD, symbol, side=PositionSide.LONG).state is RequestState.DONE
+    assert desk.bus.result_of_entry(entry)["error"] == "canceled"
+    assert [row["price"] for row in open_orders(desk, symbol)] == ["3300"]
+    assert desk.order(RequestKind.RELEASE, symbol, side=PositionSide.LONG).state is RequestState.DONE
+    desk.until_open(symbol)
+    done = desk.bus.ask(new_plan(symbol, "BUY", "1", decision="CANCEL", cancels=leave["plan_id"]))
+    assert done["executed"] == "true"
+    assert desk.bus.result_of_entry(left)["error"] == "canceled"
+    desk.bus.execute(symbol, "SELL", "0.1", positionSide="LONG")
+    assert desk.exchange.position(symbol, "LONG") == before
