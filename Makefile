@@ -11,6 +11,7 @@ SCENARIO ?= drift-long
 PYTEST_ARGS ?=
 DRILL_ARGS ?=
 TORTURE_ARGS ?= --seconds 240
+PLANT_ARGS ?=
 
 BIN := .venv/bin
 PIP_INSTALL := -m pip --disable-pip-version-check --no-input --quiet --quiet install
@@ -21,7 +22,7 @@ UV := .venv-lock/bin/uv
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help setup demo test check format bench drills torture model lock clean
+.PHONY: help setup demo test check format bench drills torture plants model lock clean
 
 help:
 	@echo "make demo     set up, then heal one drift end to end (SCENARIO=drift-long|drift-short|partial|flip|deficit|deadlock|"
@@ -32,6 +33,7 @@ help:
 	@echo "make drills   kill at every side effect, fail in every way, judge by the exchange's book (DRILL_ARGS='--only power')"
 	@echo "make model    explore a model of the protocol whole, with SPIN; plant mistakes and find them (ALL=1 for the long searches)"
 	@echo "make torture  play histories in a deterministic world for four minutes (TORTURE_ARGS='--schedules 5000 --seed 1')"
+	@echo "make plants   plant each known bug, one at a time, and play histories until the oracle sees it"
 	@echo "make format   let ruff format and fix what it can"
 	@echo "make lock     resolve requirements/*.in into locks with hashes (UPGRADE=1 to move to newer versions)"
 	@echo "make clean    remove the environments and caches of this clone"
@@ -71,6 +73,9 @@ drills: $(RUN_STAMP)
 # Installs nothing: Python alone runs it, and it says what is missing (SPIN and a C compiler).
 model:
 	@"$(PYTHON)" model/explore.py $(if $(ALL),--all)
+
+plants: $(RUN_STAMP)
+	$(BIN)/python -m holdfast.lab.torture.plants $(PLANT_ARGS)
 
 clean:
 	rm -rf .venv .venv-clients .venv-lock dist .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache

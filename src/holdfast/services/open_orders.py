@@ -67,7 +67,8 @@ class OpenOrders:
         clock = self._context.clock
         due_ns = clock.monotonic_ns() + self._interval_ms() * 1_000_000
         while True:
-            wait_ms = max((due_ns - clock.monotonic_ns()) // 1_000_000, 0)
+            # Rounded up: the last part of a millisecond would be waited out in a loop that lets nobody else run.
+            wait_ms = max((due_ns - clock.monotonic_ns() + 999_999) // 1_000_000, 0)
             knocked = await self._knocks.take(min(wait_ms, NEWS_MS) if self._foreign.has_news else wait_ms)
             try:
                 await self._foreign.settle()

@@ -67,6 +67,15 @@ class Leg:
         if self.past[-1][1:] != (self.drift, self.position):
             self.past.append((now_ms, self.drift, self.position))
 
+    def was_free_since(self, since_ms: float) -> bool:
+        """Tell whether there was a moment without drift since then."""
+        for at_ms, drift, _position in reversed(self.past):
+            if drift == ZERO:
+                return True
+            if at_ms <= since_ms:
+                return False
+        return True
+
     def closable(self, sign: int, since_ms: float) -> Decimal:
         """The most that could have been closed of a sign at any moment since then: no more than drift, nor position."""
         found = ZERO

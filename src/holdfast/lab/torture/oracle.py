@@ -5,7 +5,7 @@ Safety at every step is `books`' (S1 to S7) and this:
     S8   a result that says executed=false names its error
     S9   no key, secret or password shows on the bus, on the pager or in the journal
     S10   no process ends by what nobody foresaw, none halts the account by itself, nothing is raised unheard
-    S11 to S19 are `watch`'s
+    S11 to S20 are `watch`'s
 
 In the end, when faults have stopped and the product had its time:
 
@@ -35,7 +35,7 @@ from holdfast.lab.torture.books import PREFIX, ZERO, Books
 from holdfast.lab.torture.desk import at_once
 from holdfast.lab.torture.machine import KEYS
 from holdfast.lab.torture.settings import ACCOUNT, CANARIES
-from holdfast.lab.torture.streams import Stream
+from holdfast.lab.torture.streams import Stream, shown
 from holdfast.lab.torture.watch import Watch
 from holdfast.sim.core.orders import Source
 
@@ -111,6 +111,7 @@ class Oracle:
     def exchange_changed(self) -> None:
         """Judge what is new at the exchange."""
         self.books.look()
+        self.watch.judge_releases()
         self.watch.note_positions(self.exchange.venue.exchange.clock.now_ms())
 
     def arrives(self, owner: str, request: Request) -> None:
@@ -234,10 +235,11 @@ class Oracle:
         self._read_on()
         self.books.look()
         self.books.take_moves()
+        self.watch.judge_releases()
         for order in self.exchange.venue.exchange.truth.orders:
             if order.source is Source.API and ZERO < order.executed < order.qty:
                 self.machine.hit("partial fill")
-        for check in (self._ledgers, self._bookings, self._outcomes, self._secrets):
+        for check in (self._ledgers, self._bookings, self._outcomes, self._forgeries, self._secrets):
             for what in check():
                 self.accuse(what)
         try:
@@ -283,6 +285,11 @@ class Oracle:
                 yield f"L3: plan {plan_id}: {last}, the exchange executed {filled}"
             if len({each.result_id for each in results}) == 1 and len(set(results)) > 1:
                 yield f"L3: plan {plan_id} has different outcomes under one id: {results}"
+
+    def _forgeries(self) -> Iterator[str]:
+        stream = self.machine.valkey.keys.values.get(KEYS.plans.encode())
+        if isinstance(stream, Stream):
+            yield from self.watch.unanswered(shown(entry_id).decode() for entry_id in stream.ids)
 
     def _secrets(self) -> Iterator[str]:
         texts = [*self.lines, *(str(alert) for _, alert in self.machine.pages)]

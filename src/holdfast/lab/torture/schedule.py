@@ -97,12 +97,14 @@ def draw(seed: int, climate: Climate = USUAL) -> Schedule:
     deeds, faults = _deeds(rng, shape, climate), _faults(rng, shape, climate)
     more = Random(f"holdfast torture, the worst moments of {seed}")  # noqa: S311 - as above
     shape = replace(shape, is_logged=more.random() < LOGGED_SHARE)
-    deeds = _in_order((*deeds, *_worst_deeds(more)))
-    faults = _in_order((*faults, *_worst_faults(more, climate)))
+    worst_deeds, worst_faults = _worst(more, climate)
+    worst_faults += _lost(Random(f"holdfast torture, the lost answers of {seed}"))  # noqa: S311 - as above
+    faults = _in_order((*faults, *worst_faults))
     busy = Random(f"holdfast torture, who is on duty in {seed}")  # noqa: S311 - as above
     if busy.random() < climate.duty_share:
         shape = replace(shape, duty_ms=busy.choice((200, 700, 2_000)))
-    return Schedule(seed, shape, _in_order((*deeds, *_resting(busy, shape, climate))), faults)
+    deeds = _in_order((*deeds, *worst_deeds, *_resting(busy, shape, climate)))
+    return Schedule(seed, shape, deeds, faults)
 
 
 def _in_order(acts: tuple[Act, ...]) -> tuple[Act, ...]:
@@ -189,27 +191,59 @@ LOGGED_SHARE: Final = 0.05
 FORGED_SHARE: Final = 0.25
 BEFORE_READ_SHARE: Final = 0.25
 RESTRICTED_SHARE: Final = 0.04
+OPENING_SHARE: Final = 0.8
+LOST_SHARE: Final = 0.08
 DEADLY: Final = ("CLOSE_PLANNED", "CLOSE_CLAIMED", "INTENT", "HOLD_SET", "FILL", "ORDER_OUTCOME", "CLOSE_DONE")
 
 
-def _worst_deeds(rng: Random) -> tuple[Act, ...]:
-    """Forged messages; what people do in the very moment in which a close's position is read."""
-    acts: list[Act] = []
+NEEDS_A_CLOSE: Final = frozenset({"CLOSE_PLANNED", "CLOSE_CLAIMED", "HOLD_SET", "CLOSE_DONE"})
+
+
+def _worst(rng: Random, climate: Climate) -> tuple[tuple[Act, ...], tuple[Act, ...]]:
+    """Deeds and faults that hit where it hurts, each with the trade by hand that brings the moment about.
+
+    Forged messages; what people do in the very moment in which a close's position is read; a crash right after a
+    commit of one kind; an account that may not trade for longer than closes are tried.
+    """
+    deeds: list[Act] = []
+    faults: list[Act] = []
     if rng.random() < FORGED_SHARE:
-        acts += [Act(_moment(rng), "forge", (rng.choice(FORGED),)) for _ in range(rng.randint(1, 3))]
+        deeds += [Act(_moment(rng), "forge", (rng.choice(FORGED),)) for _ in range(rng.randint(1, 3))]
+        deeds.append(_drift_at(rng, min(each.at_ms for each in deeds)))
     if rng.random() < BEFORE_READ_SHARE:
-        acts += [Act(_moment(rng), "before read", (rng.choice(BEFORE_READ), rng.randint(1, 3))) for _ in range(2)]
-    return tuple(acts)
-
-
-def _worst_faults(rng: Random, climate: Climate) -> tuple[Act, ...]:
-    """A crash right after a commit of one kind; an account that may not trade for longer than closes are tried."""
-    acts: list[Act] = []
+        at_ms = _moment(rng)
+        deeds.append(Act(at_ms, "before read", (rng.choice(BEFORE_READ), rng.randint(1, 6))))
+        deeds.append(_drift_at(rng, at_ms + 1))
     if rng.random() < climate.deadly_share:
-        acts += [Act(_moment(rng), "kill after", (rng.choice(DEADLY),)) for _ in range(rng.choice((1, 1, 2)))]
+        at_ms, kind = _moment(rng), rng.choice(DEADLY)
+        faults.append(Act(at_ms, "kill after", (kind,)))
+        if kind in NEEDS_A_CLOSE:
+            deeds.append(_drift_at(rng, at_ms + 1))
     if rng.random() < RESTRICTED_SHARE:
-        acts.append(Act(_moment(rng) // 3, "restricted", ("no_trading", 9_000)))
-    return tuple(acts)
+        at_ms = BEGIN_MS + rng.randrange(ACTIVE_MS // 4)
+        deeds.append(_drift_at(rng, at_ms))
+        faults.append(Act(at_ms + 2, "restricted", ("no_trading", ACTIVE_MS)))
+    return tuple(deeds), tuple(faults)
+
+
+def _lost(rng: Random) -> tuple[Act, ...]:
+    """An order that is executed, whose answer does not come, and whose trace is hidden for a while."""
+    if rng.random() >= LOST_SHARE:
+        return ()
+    at_ms = _moment(rng)
+    lost = rng.choice((FaultName.RESET_EXECUTED, FaultName.UNKNOWN_ERROR_EXECUTED, FaultName.HANG_EXECUTED)).value
+    hidden = (
+        Act(at_ms, "stale", (FaultName.STALE_ORDERS.value, 900, 4_000)),
+        Act(at_ms, "stream silent", (3_000,)),
+        Act(at_ms, "read answer", (FaultName.RESET_NOT_EXECUTED.value, "/fapi/v1/order", 3, 300)),
+    )
+    return Act(at_ms, "order answer", (lost, 1, 300)), *rng.sample(hidden, rng.randint(1, 2))
+
+
+def _drift_at(rng: Random, at_ms: int) -> Act:
+    leg = rng.choice(("LONG", "SHORT"))
+    side = ("BUY" if leg == "LONG" else "SELL") if rng.random() < OPENING_SHARE else rng.choice(("BUY", "SELL"))
+    return Act(at_ms, "hand", (rng.choice(SYMBOLS), side, leg, rng.randint(1, 5)))
 
 
 # --- faults ---------------------------------------------------------------------------------------------------

@@ -8,7 +8,8 @@
     S16  a RECONCILE_CLOSE needs to have been planned, to be alive, and fewer than ATTEMPTS_MAX closes without progress
     S17  what the exchange is said to have shown, it did hold at about that time
     S18  a process whose lease another has taken sends no order
-    S19  a forged message is answered with the name of its flaw
+    S19  a forged message is answered, with the name of its flaw
+    S20  a hold for a drift or a deficit ends by itself only if there was a moment without one since it was placed
 
 Numbers are those that the product promises its users (its limits' documented defaults), not read from its code.
 """
@@ -23,7 +24,7 @@ from typing import TYPE_CHECKING, Any, Final
 from holdfast.domain.entry import EntryKind
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping
+    from collections.abc import Callable, Iterable, Iterator, Mapping
 
     from holdfast.domain.entry import JournaledEntry
     from holdfast.lab.torture.audit import LegKey
@@ -39,14 +40,7 @@ READ_LAG_MS: Final = 1_000
 LEASE_SLACK_MS: Final = 1_000
 """A request that left before the lease was handed over may still be under way."""
 OPEN_STATES: Final = frozenset({"claimed", "sending", "unknown"})
-CLOSES: Final = frozenset({"RECONCILE_CLOSE", "OPERATOR_CLOSE"})
-
-
-@dataclass(slots=True)
-class Hold:
-    """Closes under one hold."""
-
-    failures: int = 0
+AGREEMENT_ENDS: Final = frozenset({"drift", "deficit"})
 
 
 @dataclass(slots=True)
@@ -61,6 +55,8 @@ class Watch:
     """False once the exchange's clock was set: then S17 says nothing."""
     forged: dict[str, str] = field(default_factory=dict)
     """Entry ids of forged messages, and the error that each must get."""
+    _answers: set[str] = field(default_factory=set)
+    """Forged messages that were answered."""
     _is_halted: bool = False
     _orders: dict[str, tuple[str, str]] = field(default_factory=dict)
     """Symbol and state by plan id."""
@@ -68,6 +64,11 @@ class Watch:
     """Ledger versions that the reconciler agreed with, of any leg of a symbol: the audit does not always say which."""
     _planned: dict[str, int] = field(default_factory=dict)
     """When a planned close ends, by plan id."""
+    _read_ms: float = 0.0
+    """When the audit was read last, in the world's ms: what is new was written after it."""
+    _ended: list[str] = field(default_factory=list)
+    _placed: dict[str, tuple[LegKey, float]] = field(default_factory=dict)
+    """Leg and world's ms of each hold."""
     _failures: dict[str, int] = field(default_factory=lambda: defaultdict(int))
     """Closes without progress in a row, by hold."""
     _positions: dict[LegKey, list[tuple[int, Decimal]]] = field(default_factory=dict)
@@ -81,25 +82,56 @@ class Watch:
         """Read on."""
         for journaled in entries:
             body: dict[str, Any] = dict(journaled.entry.body)
-            match journaled.entry.kind:
-                case EntryKind.INTENT:
-                    self._intent(journaled, body)
-                case EntryKind.ORDER_OUTCOME:
-                    self._orders[str(journaled.entry.plan_id)] = (str(journaled.entry.symbol), str(body["state"]))
-                case EntryKind.PLAN_REFUSED | EntryKind.CLOSE_REFUSED:
-                    self._orders.pop(str(journaled.entry.plan_id), None)
-                case EntryKind.HALTED | EntryKind.RESUMED:
-                    self._is_halted = journaled.entry.kind is EntryKind.HALTED
-                case EntryKind.LEASE if body["service"] == "apply":
-                    self._lease = (str(body["owner"]), self.books.now_ms())
-                case EntryKind.CLOSE_PLANNED:
-                    self._planned[str(journaled.entry.plan_id)] = int(body["expires_ms"])
-                case EntryKind.CLOSE_FAILED:
-                    self._failures[str(journaled.entry.hold_id)] += 1
-                case EntryKind.CLOSE_DONE | EntryKind.APPROVED:
-                    self._failures.pop(str(journaled.entry.hold_id), None)
+            self._order(journaled, body)
+            self._hold(journaled, body)
+            if journaled.entry.kind in {EntryKind.HALTED, EntryKind.RESUMED}:
+                self._is_halted = journaled.entry.kind is EntryKind.HALTED
+            elif journaled.entry.kind is EntryKind.LEASE and body["service"] == "apply":
+                self._lease = (str(body["owner"]), self.books.now_ms())
             self._agreement(journaled, body)
             self._view(journaled, body)
+        self._read_ms = self.books.now_ms()
+
+    def _order(self, journaled: JournaledEntry, body: dict[str, Any]) -> None:
+        plan_id = str(journaled.entry.plan_id)
+        match journaled.entry.kind:
+            case EntryKind.INTENT:
+                self._intent(journaled, body)
+            case EntryKind.ORDER_OUTCOME:
+                self._orders[plan_id] = (str(journaled.entry.symbol), str(body["state"]))
+            case EntryKind.PLAN_REFUSED | EntryKind.CLOSE_REFUSED:
+                self._orders.pop(plan_id, None)
+            case EntryKind.CLOSE_PLANNED:
+                self._planned[plan_id] = int(body["expires_ms"])
+
+    def _hold(self, journaled: JournaledEntry, body: dict[str, Any]) -> None:
+        hold_id = str(journaled.entry.hold_id)
+        match journaled.entry.kind:
+            case EntryKind.CLOSE_FAILED:
+                self._failures[hold_id] += 1
+            case EntryKind.CLOSE_DONE | EntryKind.APPROVED:
+                self._failures.pop(hold_id, None)
+            case EntryKind.HOLD_SET:
+                self._placed[hold_id] = (self._leg(journaled, body), self._read_ms)
+            case EntryKind.HOLD_RELEASED if body.get("reason") in AGREEMENT_ENDS and "who" not in body:
+                self._ended.append(hold_id)
+
+    @staticmethod
+    def _leg(journaled: JournaledEntry, body: dict[str, Any]) -> LegKey:
+        return str(journaled.entry.symbol), str(body.get("position_side", ""))
+
+    def judge_releases(self) -> None:
+        """Judge the holds that ended, once the books have followed the audit."""
+        ended, self._ended = self._ended, []
+        if ended:
+            self.books.take_moves()
+        for hold_id in ended:
+            self._released(hold_id)
+
+    def _released(self, hold_id: str) -> None:
+        leg, placed_ms = self._placed.get(hold_id, (("", ""), 0.0))
+        if leg in self.books.legs and not self.books.legs[leg].was_free_since(placed_ms - READ_LAG_MS - VIEW_SLACK_MS):
+            self.accuse(f"S20: {hold_id} was released, the drift has been {self.books.legs[leg].drift} all the time")
 
     def _agreement(self, journaled: JournaledEntry, body: dict[str, Any]) -> None:
         if journaled.entry.kind in {EntryKind.AGREED, EntryKind.HOLD_RELEASED} and "ledger_version" in body:
@@ -185,5 +217,13 @@ class Watch:
     def answered(self, entry_id: str, result_id: str, error: str) -> None:
         """A result names the entry that it answers."""
         expected = self.forged.get(entry_id)
-        if expected is not None and result_id.startswith("forged-") and error != expected:
+        if expected is None:
+            return
+        self._answers.add(entry_id)
+        if result_id.startswith("forged-") and error != expected:
             self.accuse(f"S19: the forged message {entry_id} was answered with {error!r}, not {expected!r}")
+
+    def unanswered(self, on_bus: Iterable[str]) -> Iterator[str]:
+        """Forged messages that still stand on the bus in the end, and that nobody answered."""
+        for entry_id in sorted((self.forged.keys() & set(on_bus)) - self._answers):
+            yield f"S19: the forged message {entry_id} was never answered"

@@ -1,20 +1,22 @@
 """Bugs that are planted to prove that the world can fail. A source checkout has them; no wheel does.
 
 Each is one function, method or row of the product's code that is another meanwhile; nothing of the world or of its
-oracle is touched. `hunt` looks for the first history that shows a plant, `caught` remembers which one that was.
+oracle is touched.
 
     permits   what lets an EXECUTE become an order
     guards    the guardrails of closes
     orders    before an order leaves, while it has no answer, what is said of it
     ledgers   what fills and others' trades do to the ledger
     holds     how holds end and what views are believed
-    edges     bus, log
+    edges     what is written where it must not be, what is not counted
+    hunt      looks for the first history that shows each; caught: what it found, and the page in the docs
 """
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
+from holdfast.lab.torture.plants.edges import EDGES
 from holdfast.lab.torture.plants.guards import GUARDS
 from holdfast.lab.torture.plants.holds import HOLDS
 from holdfast.lab.torture.plants.ledgers import LEDGERS
@@ -24,5 +26,5 @@ from holdfast.lab.torture.plants.permits import PERMITS
 if TYPE_CHECKING:
     from holdfast.lab.torture.plants.catalogue import Plant
 
-PLANTS: Final[dict[str, Plant]] = {**PERMITS, **GUARDS, **ORDERS, **LEDGERS, **HOLDS}
+PLANTS: Final[dict[str, Plant]] = {**PERMITS, **GUARDS, **ORDERS, **LEDGERS, **HOLDS, **EDGES}
 """All of them by name."""

@@ -5,9 +5,13 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from holdfast.lab.torture.plants.needs import anything
+
 if TYPE_CHECKING:
     from collections.abc import Callable
     from contextlib import AbstractContextManager
+
+    from holdfast.lab.torture.plants.needs import Need
 
 _FOR_GOOD: list[AbstractContextManager[None]] = []
 """Plants that stay as long as the process."""
@@ -21,6 +25,8 @@ class Plant:
     breaks: str
     """What the code does now, as a fault of its author."""
     planted: Callable[[], AbstractContextManager[None]]
+    needs: Need = anything
+    """Which histories may show it."""
 
     def __call__(self) -> None:
         """Put it in, until the process ends."""
@@ -35,11 +41,13 @@ Catalogue = dict[str, Plant]
 def adder(catalogue: Catalogue) -> Callable[..., Callable[[Callable[[], AbstractContextManager[None]]], Plant]]:
     """A decorator that files what it decorates under a name. Raises ValueError for a name that is taken."""
 
-    def named(name: str, breaks: str) -> Callable[[Callable[[], AbstractContextManager[None]]], Plant]:
+    def named(
+        name: str, breaks: str, needs: Need = anything
+    ) -> Callable[[Callable[[], AbstractContextManager[None]]], Plant]:
         def file(planted: Callable[[], AbstractContextManager[None]]) -> Plant:
             if name in catalogue:
                 raise ValueError(f"two plants are called {name}")
-            catalogue[name] = Plant(name, breaks, planted)
+            catalogue[name] = Plant(name, breaks, planted, needs)
             return catalogue[name]
 
         return file

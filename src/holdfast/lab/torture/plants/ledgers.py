@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-from holdfast.decide import evidence
 from holdfast.domain.amounts import ZERO
 from holdfast.domain.order import Order
 from holdfast.domain.sides import Decision
 from holdfast.journal.writes import SqlTx
 from holdfast.lab.torture.plants.catalogue import Catalogue, adder
+from holdfast.lab.torture.plants.needs import DRIFT, shape
 from holdfast.lab.torture.plants.swaps import everywhere, swapped
 from holdfast.services import booking
 
@@ -27,7 +26,11 @@ LEDGERS: Catalogue = {}
 _plant = adder(LEDGERS)
 
 
-@_plant("forget-a-fill", "of several fills that are booked together the last one does not move the ledger")
+@_plant(
+    "forget-a-fill",
+    "of several fills that are booked together the last one does not move the ledger",
+    shape(lambda shape: shape.fills_per_match > 1),
+)
 def _forget() -> AbstractContextManager[None]:
     book = booking.book_trades
 
@@ -68,7 +71,7 @@ def _sign() -> AbstractContextManager[None]:
     return swapped(SqlTx, "move_ledger", moved)
 
 
-@_plant("close-moves-the-ledger", "the fill of a RECONCILE_CLOSE moves the ledger as well as the position")
+@_plant("close-moves-the-ledger", "the fill of a RECONCILE_CLOSE moves the ledger as well as the position", DRIFT)
 def _close() -> AbstractContextManager[None]:
     part = Order.ledger_part
 
@@ -76,14 +79,3 @@ def _close() -> AbstractContextManager[None]:
         return qty if self.decision is Decision.RECONCILE_CLOSE else part(self, qty)
 
     return swapped(Order, "ledger_part", whole)
-
-
-@_plant("own-fills-are-foreign", "own fills that the ledger lacks are taken for somebody else's trades")
-def _foreign() -> AbstractContextManager[None]:
-    weigh = evidence.weigh
-
-    def blamed(*args: Any, **named: Any) -> Any:
-        found = weigh(*args, **named)
-        return replace(found, own=(), own_ledger_qty=ZERO, foreign=(*found.foreign, *found.own, *found.stray), stray=())
-
-    return everywhere(weigh, blamed)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from contextlib import ExitStack, contextmanager
+from contextvars import ContextVar
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
@@ -10,19 +11,18 @@ from holdfast.decide import outcome, recovery
 from holdfast.decide.permit import permit_execute
 from holdfast.domain.amounts import ZERO
 from holdfast.domain.names import TradeId
-from holdfast.domain.order import OrderState
 from holdfast.domain.permit import Permit
 from holdfast.domain.reasons import Reason
 from holdfast.domain.sides import Source
 from holdfast.domain.trade import Trade
 from holdfast.lab.torture.plants.catalogue import Catalogue, adder
+from holdfast.lab.torture.plants.needs import CRASH, DRIFT, NO_ANSWER, act, both
 from holdfast.lab.torture.plants.swaps import everywhere, swapped
 from holdfast.ports.venue import Accepted, NotExecuted, Refused, Unknown
 from holdfast.services import execute, resolving
 from holdfast.services.execute import Executor
 from holdfast.services.intake import Intake
 from holdfast.services.publishing import Publisher
-from holdfast.services.resolving import Resolver
 from holdfast.services.sending import Sender
 from holdfast.venues.binance import classify, trader
 from holdfast.venues.binance.client import BinanceClient
@@ -37,9 +37,11 @@ if TYPE_CHECKING:
 
 ORDERS: Catalogue = {}
 _plant = adder(ORDERS)
+_IN_HAND: ContextVar[str] = ContextVar("in hand", default="")
+"""The plan whose id this task has just written."""
 
 
-@_plant("retry-post", "a request for an order whose answer did not come is sent again")
+@_plant("retry-post", "a request for an order whose answer did not come is sent again", act("reset_executed"))
 def _retry() -> AbstractContextManager[None]:
     exchange = BinanceClient.exchange
 
@@ -52,7 +54,11 @@ def _retry() -> AbstractContextManager[None]:
     return swapped(BinanceClient, "exchange", again)
 
 
-@_plant("no-answer-is-failed", "an answer that did not come counts as a refusal")
+@_plant(
+    "no-answer-is-failed",
+    "an answer that did not come counts as a refusal",
+    both(NO_ANSWER, act("stream", "network cut", "key expired")),
+)
 def _failed() -> AbstractContextManager[None]:
     judge = classify.classify_submit
 
@@ -64,7 +70,11 @@ def _failed() -> AbstractContextManager[None]:
     return everywhere(judge, failed)
 
 
-@_plant("unknown-503-is-failed", "a 503 of unknown meaning counts as not executed, and the order is sent again")
+@_plant(
+    "unknown-503-is-failed",
+    "a 503 of unknown meaning counts as not executed, and the order is sent again",
+    act("unknown_error_executed"),
+)
 def _unknown_503() -> AbstractContextManager[None]:
     judge = classify.classify_submit
 
@@ -77,7 +87,11 @@ def _unknown_503() -> AbstractContextManager[None]:
     return everywhere(judge, failed)
 
 
-@_plant("not-found-once", "an order that the venue does not find at the first question counts as not accepted")
+@_plant(
+    "not-found-once",
+    "an order that the venue does not find at the first question counts as not accepted",
+    both(act("stale_orders"), NO_ANSWER),
+)
 def _not_found() -> AbstractContextManager[None]:
     resolve = recovery.resolve
 
@@ -89,7 +103,7 @@ def _not_found() -> AbstractContextManager[None]:
     return everywhere(resolve, hasty)
 
 
-@_plant("sending-at-start-is-refused", "an order that was being sent when the process died counts as never sent")
+@_plant("sending-at-start-is-refused", "an order that was being sent when the process died counts as never sent", CRASH)
 def _never_sent() -> AbstractContextManager[None]:
     def given_up(order: Order, detail: str, now_ms: int) -> Order:
         if detail == "found SENDING at a start":
@@ -121,36 +135,41 @@ def _before() -> AbstractContextManager[None]:
     return swapped(Executor, "_claim", send_first)
 
 
-@_plant("no-dedupe", "a plan that was carried out before is carried out again")
+@_plant(
+    "no-dedupe", "a plan that was carried out before is carried out again", act("repeat", "bus twice", "crash", "kill")
+)
 def _no_dedupe() -> AbstractContextManager[None]:
     facts = execute._Facts
     return swapped(execute, "_Facts", lambda _record, own, permit: facts(None, own, permit))
 
 
-@_plant("dedupe-key-first", "a plan's id is written in a transaction of its own, before the one with its order")
+@_plant("dedupe-key-first", "a plan's id is written in a transaction of its own, before the one with its order", CRASH)
 def _key_first() -> AbstractContextManager[None]:
-    claim = Executor._claim
-    mine: set[str] = set()
+    claim, facts = Executor._claim, execute._Facts
 
     async def key_first(self: Any, entry: PlanEntry, plan: Plan, **named: Any) -> Any:
         context = self._context
-        known = await context.journal.query(context.account, lambda reads: reads.plan(plan.plan_id))
-        if known is None:
-            mine.add(plan.plan_id)
+        if await context.journal.query(context.account, lambda reads: reads.plan(plan.plan_id)) is None:
             await context.transact(
                 read=lambda _: None,
                 decide=lambda _: None,
                 write=lambda tx, _choice, _facts: tx.put_plan(plan.plan_id, plan.content_hash(), plan.symbol, None),
             )
-        facts = execute._Facts
-        fresh = known is None or named["may_wait"] is None
-        with swapped(execute, "_Facts", (lambda _r, own, permit: facts(None, own, permit)) if fresh else facts):
-            return await claim(self, entry, plan, **named)
+            _IN_HAND.set(plan.plan_id)
+        return await claim(self, entry, plan, **named)
 
-    return swapped(Executor, "_claim", key_first)
+    def its_own(record: Any, own: Any, permit: Any) -> Any:
+        return facts(None if _IN_HAND.get() == permit.plan.plan_id else record, own, permit)
+
+    @contextmanager
+    def together() -> Iterator[None]:
+        with swapped(execute, "_Facts", its_own), swapped(Executor, "_claim", key_first):
+            yield
+
+    return together()
 
 
-@_plant("acknowledge-first", "a plan's entry is acknowledged when it was read, before anything is written down")
+@_plant("acknowledge-first", "a plan's entry is acknowledged when it was read, before anything is written down", CRASH)
 def _acknowledge() -> AbstractContextManager[None]:
     take = Intake._take
 
@@ -197,7 +216,9 @@ def _nameless() -> AbstractContextManager[None]:
     return swapped(Publisher, "publish", nameless)
 
 
-@_plant("results-forgotten-at-start", "results that were written down and not published are not published at a start")
+@_plant(
+    "results-forgotten-at-start", "results that were written down and not published are not published at a start", CRASH
+)
 def _forgotten() -> AbstractContextManager[None]:
     async def nothing(self: Any) -> None:
         self._work.set()
@@ -212,7 +233,7 @@ def _forgotten() -> AbstractContextManager[None]:
     return both()
 
 
-@_plant("close-not-reduce-only", "a close leaves without reduceOnly")
+@_plant("close-not-reduce-only", "a close leaves without reduceOnly", DRIFT)
 def _growing() -> AbstractContextManager[None]:
     params = trader.order_params
 
@@ -220,36 +241,3 @@ def _growing() -> AbstractContextManager[None]:
         return tuple(pair for pair in params(permit) if pair[0] != "reduceOnly")
 
     return swapped(trader, "order_params", growing)
-
-
-@_plant("failed-lookup-is-absence", "a question about an order that failed counts as `does not exist`")
-def _lookup() -> AbstractContextManager[None]:
-    look_up, footprint = Resolver._look_up, Resolver._footprint
-
-    async def absent(self: Any, order: Order) -> Any:
-        lookup, report = await look_up(self, order)
-        return (recovery.Lookup.NOT_THERE if lookup is recovery.Lookup.FAILED else lookup), report
-
-    async def nothing(self: Any, order: Order) -> Any:
-        found = await footprint(self, order)
-        return recovery.Footprint.NONE if found is recovery.Footprint.NOT_READ else found
-
-    @contextmanager
-    def both() -> Iterator[None]:
-        with ExitStack() as stack:
-            stack.enter_context(swapped(Resolver, "_look_up", absent))
-            stack.enter_context(swapped(Resolver, "_footprint", nothing))
-            yield
-
-    return both()
-
-
-@_plant("unknown-not-asked", "an order without an answer is never asked about")
-def _not_asked() -> AbstractContextManager[None]:
-    start = Resolver._start
-
-    def idle(self: Any, order: Order) -> None:
-        if order.state is not OrderState.UNKNOWN:
-            start(self, order)
-
-    return swapped(Resolver, "_start", idle)

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from holdfast.decide import permit
 from holdfast.lab.torture.plants.catalogue import Catalogue, adder
+from holdfast.lab.torture.plants.needs import act
 from holdfast.lab.torture.plants.swaps import without
 
 if TYPE_CHECKING:
@@ -20,7 +21,7 @@ def _hold() -> AbstractContextManager[None]:
     return without(permit._reconciled, "Reason.HOLD_ACTIVE")
 
 
-@_plant("skip-halted", "an EXECUTE is permitted while trading is halted")
+@_plant("skip-halted", "an EXECUTE is permitted while trading is halted", act("halt"))
 def _halted() -> AbstractContextManager[None]:
     return without(permit._standing, "Reason.HALTED")
 
@@ -40,11 +41,6 @@ def _agreement() -> AbstractContextManager[None]:
     return without(permit._reconciled, "Reason.NOT_AGREED")
 
 
-@_plant("skip-bus-hold", "an EXECUTE is permitted while somebody's hold stands on the bus")
-def _bus_hold() -> AbstractContextManager[None]:
-    return without(permit._reconciled, "Reason.BUS_HOLD")
-
-
-@_plant("skip-plan-age", "an EXECUTE is permitted however old its plan is")
+@_plant("skip-plan-age", "an EXECUTE is permitted however old its plan is", act("old plan"))
 def _plan_age() -> AbstractContextManager[None]:
     return without(permit._plan_itself, "Reason.STALE_PLAN")

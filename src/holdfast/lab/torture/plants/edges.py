@@ -1,0 +1,49 @@
+"""Bugs at the edges: what is written where it must not be."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from holdfast.compose import account as compose_account
+from holdfast.lab.torture.plants.catalogue import Catalogue, adder
+from holdfast.lab.torture.plants.needs import act, shape
+from holdfast.lab.torture.plants.swaps import swapped
+from holdfast.services import concluding
+
+if TYPE_CHECKING:
+    from contextlib import AbstractContextManager
+
+EDGES: Catalogue = {}
+_plant = adder(EDGES)
+
+
+@_plant(
+    "secret-in-a-log-line",
+    "the key is written to the log before the redactor was told of it",
+    shape(lambda shape: shape.is_logged),
+)
+def _secret() -> AbstractContextManager[None]:
+    config = compose_account._venue_config
+
+    def talkative(world: Any, account: Any, use: Any) -> Any:
+        world.log.info("venue_config", account=account, detail=world.settings.keys(account, use).key.get_secret_value())
+        return config(world, account, use)
+
+    return swapped(compose_account, "_venue_config", talkative)
+
+
+@_plant(
+    "attempts-not-counted",
+    "closes without progress are not counted, and the next one follows at once",
+    act("no_trading 9000"),
+)
+def _attempts() -> AbstractContextManager[None]:
+    def uncounted(tx: Any, order: Any, limits: Any, now_ms: int) -> Any:
+        before = tx.hold(order.hold_id) if order.hold_id is not None else None
+        written = end(tx, order, limits, now_ms)
+        if before is not None and before.is_open:
+            tx.put_hold(before)
+        return written
+
+    end = concluding.end_close
+    return swapped(concluding, "end_close", uncounted)
