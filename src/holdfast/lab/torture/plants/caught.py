@@ -72,6 +72,18 @@ def keep(caught: Mapping[str, Caught]) -> None:
     FILE.write_bytes(text + b"\n")
 
 
+UNSEEN: Final = """
+## Planted, and not seen yet
+
+These were planted too, and the histories played (25 to 100 of those that had what they need) did not show them: holes
+in the world, until it is wide enough. They are not kept among the plants. A close claimed after its life; a fresh
+position of another sign, or a fresh drift that is smaller, not looked at; a hold that ends when the reconciler starts,
+when its key is deleted from the bus, or by an older view; a view older than our last fill believed; own missing fills
+taken for others'; no fence; an alert that nobody took counted as delivered; a failed question about an order taken for
+its absence; an overdue step that stays silent.
+"""
+
+
 def page(plants: Catalogue, caught: Mapping[str, Caught]) -> str:
     """The page in the docs."""
     rows = [
@@ -80,4 +92,4 @@ def page(plants: Catalogue, caught: Mapping[str, Caught]) -> str:
         if name in plants
     ]
     spare = [f"| {row} | {why} |" for row, why in SPARE.items()]
-    return HEAD + "\n".join(rows) + "\n" + FOOT + "\n".join(spare) + "\n"
+    return HEAD + "\n".join(rows) + "\n" + FOOT + "\n".join(spare) + "\n" + UNSEEN
