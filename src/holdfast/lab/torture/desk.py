@@ -155,8 +155,9 @@ class Desk:
     def _repeat(self, plan_id: str) -> None:
         known = self.plans.get(plan_id)
         if known is not None:
-            known["timestamp"] = str(self.machine.clock.now_ms())  # the instruction is as old as its newest word
-            self._send(plan_id, known)
+            now_ms = self.machine.clock.now_ms()
+            self._send(plan_id, known | {"timestamp": str(now_ms)})
+            known["timestamp"] = str(max(now_ms, int(known["timestamp"])))  # it is as old as its newest word
 
     def _oddity(self, act: Act) -> None:
         plan_id = f"p{act.args[0]}"
