@@ -22,6 +22,10 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 
+SHORTEST_VIEW_AGE_MS = 1_767
+"""The venue's weight lets one account's view be read every 267 ms, and one of them may fail."""
+
+
 @pytest.fixture
 def exchange(tmp_path: Path) -> Iterator[Exchange]:
     """A simulator of one's own."""
@@ -73,11 +77,14 @@ def test_a_fill_that_apply_never_saw_must_not_be_closed_as_foreign(tmp_path: Pat
 def test_poll_settings_must_not_crash_a_running_service(tmp_path: Path, exchange: Exchange) -> None:
     """At the shortest intervals plans trade and drift heals; what is too short is refused at the start, by its name."""
     account = exchange.account("solo")
-    with a_house(tmp_path / "short", exchange, plan=solo(stamp_ms=20)) as house, pytest.raises(AssertionError) as said:
-        house.start()
-    assert "cannot start" in str(said.value)
-    assert "stamp_ms" in str(said.value)
-    with a_house(tmp_path, exchange, plan=solo(view_interval_ms=50, view_age_ms_max=500, stamp_ms=125)) as house:
+    too_short = {"stamp_ms": solo(stamp_ms=20), "view_age_ms_max": solo(view_age_ms_max=500)}
+    for name, plan in too_short.items():
+        with a_house(tmp_path / name, exchange, plan=plan) as house, pytest.raises(AssertionError) as said:
+            house.start()
+        assert "cannot start" in str(said.value)
+        assert name in str(said.value)
+    shortest = solo(view_interval_ms=50, view_age_ms_max=SHORTEST_VIEW_AGE_MS, stamp_ms=125)
+    with a_house(tmp_path, exchange, plan=shortest) as house:
         program = house.start()
         desk = house.desk("solo", account)
         desk.until_open("SYM001USDT")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import sys
+from collections import Counter
 from enum import Enum
 from functools import cache
 from importlib import import_module
@@ -206,15 +207,16 @@ def enums() -> list[type[Enum]]:
 
 
 def test_every_reason_has_its_meaning_and_its_line() -> None:
-    """Every code has one line of meaning that ends a sentence, and stands on the page of reasons once."""
+    """Every code has one line of meaning that ends a sentence, and stands on the page once a table."""
     assert set(REASON_TEXT) == set(Reason)
     assert set(HOLD_REASON_TEXT) == set(HoldReason)
     texts = [*REASON_TEXT.values(), *HOLD_REASON_TEXT.values()]
     assert all(text.endswith(".") and "\n" not in text and len(text) > 10 for text in texts)
     assert len(set(REASON_TEXT.values())) == len(Reason)
     page = reasons_page()
-    for reason in [*Reason, *HoldReason]:
-        assert page.count(f"| `{reason.value}` |") == 1
+    lines = Counter(reason.value for reason in [*Reason, *HoldReason])  # a word may be in both of the page's tables
+    for value, count in lines.items():
+        assert page.count(f"| `{value}` |") == count
     values = [reason.value for reason in Reason]
     assert all(value.isascii() and value.replace("_", "").islower() for value in values)
     assert len(set(values)) == len(values)
