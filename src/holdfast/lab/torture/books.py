@@ -153,6 +153,14 @@ class Books:
         qty = trade.qty - self._booked_parts.get(key, ZERO)
         self.legs[leg].rightful += qty * trade.side.sign
 
+    def has_unbooked(self, leg: LegKey) -> bool:
+        """Tell whether a trade of ours on the leg is not in the journal yet."""
+        return any(
+            trade.symbol == leg[0] and trade.position_side.value == leg[1] and key not in self.audit.booked
+            for key, trade in self.trades.items()
+            if trade.source is Source.API and trade.client_id.startswith(PREFIX)
+        )
+
     # --- orders -----------------------------------------------------------------------------------------
 
     def _accepted(self, order: Order) -> None:

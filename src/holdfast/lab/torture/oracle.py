@@ -10,7 +10,7 @@ Safety at every step is `books`' (S1 to S7) and this:
 In the end, when faults have stopped and the product had its time:
 
     L1   every order is settled, every close over, every request answered
-    L2   every hold is released, or waits for a person who was told
+    L2   every hold is released, or waits for a person who was told; none that was placed is gone without a release
     L3   every plan that the system took has its result, and that is what the exchange says
     L4   every trade of ours is booked once, with its quantity
     L5   the ledger is what rightly was traded; the position is the ledger, but where a hold says so
@@ -113,6 +113,12 @@ class Oracle:
         self.books.look()
         self.watch.judge_releases()
         self.watch.note_positions(self.exchange.venue.exchange.clock.now_ms())
+
+    def journal_written(self) -> None:
+        """Judge what a commit has just added: when a hold was placed and released is known to the moment."""
+        self._read_on()
+        self.books.look()
+        self.watch.judge_releases()
 
     def arrives(self, owner: str, request: Request) -> None:
         """An order of ours, or a question about one symbol's position, arrives at the exchange."""
@@ -239,7 +245,7 @@ class Oracle:
         for order in self.exchange.venue.exchange.truth.orders:
             if order.source is Source.API and ZERO < order.executed < order.qty:
                 self.machine.hit("partial fill")
-        for check in (self._ledgers, self._bookings, self._outcomes, self._forgeries, self._secrets):
+        for check in (self._ledgers, self._lost_holds, self._bookings, self._outcomes, self._forgeries, self._secrets):
             for what in check():
                 self.accuse(what)
         try:
@@ -257,6 +263,12 @@ class Oracle:
         for halted in self.audit.halted_by:
             if halted.startswith("holdfast"):
                 yield f"S10: the account was halted by the system itself: {halted}"
+
+    def _lost_holds(self) -> Iterator[str]:
+        standing = {hold.hold_id for hold in at_once(self.journal.query(NAME, lambda reads: reads.open_holds(None)))}
+        for hold in self.audit.holds.values():
+            if hold.released_seq is None and hold.hold_id not in standing:
+                yield f"L2: {hold.hold_id} was placed and never released, and is gone"
 
     def _bookings(self) -> Iterator[str]:
         ours = {

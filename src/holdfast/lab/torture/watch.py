@@ -9,7 +9,8 @@
     S17  what the exchange is said to have shown, it did hold at about that time
     S18  a process whose lease another has taken sends no order
     S19  a forged message is answered, with the name of its flaw
-    S20  a hold for a drift or a deficit ends by itself only if there was a moment without one since it was placed
+    S20  a hold for a drift or a deficit ends by itself only if there was a moment without one since it was placed, no
+         longer ago than a read may be old; while an order of ours is not booked yet, nobody can know
 
 Numbers are those that the product promises its users (its limits' documented defaults), not read from its code.
 """
@@ -37,6 +38,8 @@ VIEW_SLACK_MS: Final = 600
 """How far the product's measure of the exchange's clock may be off, with a slow answer."""
 READ_LAG_MS: Final = 1_000
 """What is read over REST counts as so much older than its question: it may be."""
+RELEASE_MS_MAX: Final = 1_600
+"""How old what a release was decided on may be: a read's lag, and the time until it is acted upon."""
 LEASE_SLACK_MS: Final = 1_000
 """A request that left before the lease was handed over may still be under way."""
 OPEN_STATES: Final = frozenset({"claimed", "sending", "unknown"})
@@ -64,8 +67,6 @@ class Watch:
     """Ledger versions that the reconciler agreed with, of any leg of a symbol: the audit does not always say which."""
     _planned: dict[str, int] = field(default_factory=dict)
     """When a planned close ends, by plan id."""
-    _read_ms: float = 0.0
-    """When the audit was read last, in the world's ms: what is new was written after it."""
     _ended: list[str] = field(default_factory=list)
     _placed: dict[str, tuple[LegKey, float]] = field(default_factory=dict)
     """Leg and world's ms of each hold."""
@@ -90,7 +91,6 @@ class Watch:
                 self._lease = (str(body["owner"]), self.books.now_ms())
             self._agreement(journaled, body)
             self._view(journaled, body)
-        self._read_ms = self.books.now_ms()
 
     def _order(self, journaled: JournaledEntry, body: dict[str, Any]) -> None:
         plan_id = str(journaled.entry.plan_id)
@@ -112,7 +112,7 @@ class Watch:
             case EntryKind.CLOSE_DONE | EntryKind.APPROVED:
                 self._failures.pop(hold_id, None)
             case EntryKind.HOLD_SET:
-                self._placed[hold_id] = (self._leg(journaled, body), self._read_ms)
+                self._placed[hold_id] = (self._leg(journaled, body), self.books.now_ms())
             case EntryKind.HOLD_RELEASED if body.get("reason") in AGREEMENT_ENDS and "who" not in body:
                 self._ended.append(hold_id)
 
@@ -130,8 +130,16 @@ class Watch:
 
     def _released(self, hold_id: str) -> None:
         leg, placed_ms = self._placed.get(hold_id, (("", ""), 0.0))
-        if leg in self.books.legs and not self.books.legs[leg].was_free_since(placed_ms - READ_LAG_MS - VIEW_SLACK_MS):
+        since_ms = max(placed_ms, self.books.now_ms() - RELEASE_MS_MAX)
+        if self._is_settling(leg):
+            return
+        if leg in self.books.legs and not self.books.legs[leg].was_free_since(since_ms):
             self.accuse(f"S20: {hold_id} was released, the drift has been {self.books.legs[leg].drift} all the time")
+
+    def _is_settling(self, leg: LegKey) -> bool:
+        """Tell whether an order of ours is not booked yet: a drift of its size, against it, cannot be seen then."""
+        is_open = any(where == leg[0] and state in OPEN_STATES for where, state in self._orders.values())
+        return is_open or self.books.has_unbooked(leg)
 
     def _agreement(self, journaled: JournaledEntry, body: dict[str, Any]) -> None:
         if journaled.entry.kind in {EntryKind.AGREED, EntryKind.HOLD_RELEASED} and "ledger_version" in body:

@@ -116,6 +116,7 @@ class World:
         self.desk.forge = Intruder(self.machine, self.oracle.watch).forge
         self.machine.newest = lambda kind: _newest(journal, EntryKind(kind))
         net.arrives = self._arrives
+        self.machine.committed = self.oracle.journal_written
         self.machine.bus_written = self.oracle.bus_changed
         if shape.duty_ms:
             self.machine.paged = self._answer

@@ -2,19 +2,29 @@
 
 from __future__ import annotations
 
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 from holdfast.compose import account as compose_account
+from holdfast.journal import leases
 from holdfast.lab.torture.plants.catalogue import Catalogue, adder
-from holdfast.lab.torture.plants.needs import act, shape
-from holdfast.lab.torture.plants.swaps import swapped
+from holdfast.lab.torture.plants.needs import act, both, shape
+from holdfast.lab.torture.plants.swaps import everywhere, swapped
 from holdfast.services import concluding
+from holdfast.services.context import Context
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
     from contextlib import AbstractContextManager
+
+    from holdfast.lab.torture.schedule import Shape
 
 EDGES: Catalogue = {}
 _plant = adder(EDGES)
+
+
+def _has_two_appliers(shape: Shape) -> bool:
+    return sum(unit != "reconcile" for unit in shape.units) > 1
 
 
 @_plant(
@@ -47,3 +57,24 @@ def _attempts() -> AbstractContextManager[None]:
 
     end = concluding.end_close
     return swapped(concluding, "end_close", uncounted)
+
+
+@_plant(
+    "no-fence",
+    "a process whose lease another has taken goes on, and takes it back",
+    both(act(*(f"pause {unit} {ms}" for unit in range(4) for ms in (6_000, 9_000))), shape(_has_two_appliers)),
+)
+def _no_fence() -> AbstractContextManager[None]:
+    return _unfenced()
+
+
+@contextmanager
+def _unfenced() -> Iterator[None]:
+    check = leases.check_fence
+
+    def lenient(session: Any, fence: Any) -> Any:
+        lease = leases._find(session, fence.account, fence.service)
+        return check(session, fence) if lease is None else lease
+
+    with everywhere(check, lenient), swapped(Context, "live_fence", lambda self: self.lease.fence):
+        yield

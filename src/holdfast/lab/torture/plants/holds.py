@@ -2,18 +2,25 @@
 
 from __future__ import annotations
 
+import asyncio
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from holdfast.decide import close as sizing
 from holdfast.domain.amounts import ZERO
-from holdfast.domain.errors import VenueUnavailable
+from holdfast.domain.entry import Entry, EntryKind
+from holdfast.domain.errors import BusUnavailable, VenueUnavailable
+from holdfast.domain.hold import HoldOwner
 from holdfast.domain.sides import Source
 from holdfast.domain.view import AccountView
 from holdfast.journal.reads import SqlReads
 from holdfast.lab.torture.plants.catalogue import Catalogue, adder
-from holdfast.lab.torture.plants.needs import DRIFT, act
-from holdfast.lab.torture.plants.swaps import swapped
+from holdfast.lab.torture.plants.needs import CRASH, DRIFT, act, both
+from holdfast.lab.torture.plants.swaps import everywhere, swapped
+from holdfast.services.reconcile import Reconciler
+from holdfast.services.requests import Requests
 from holdfast.venues.binance.reader import BinanceReader
+from holdfast.venues.binance.views import account_view
 
 if TYPE_CHECKING:
     from contextlib import AbstractContextManager
@@ -63,3 +70,79 @@ def _ledger() -> AbstractContextManager[None]:
         return abs(ledger_amt) if ledger_amt != ZERO else abs(exchange_amt)
 
     return swapped(sizing, "closable", by_ledger)
+
+
+def _end_hold(tx: Any, hold: Hold) -> None:
+    """Release a hold in the words of a hold whose cause is gone."""
+    leg, now_ms = hold.leg, tx.now_ms()
+    tx.put_hold(replace(hold, released_ms=now_ms))
+    body = {
+        "position_side": leg.position_side.value,
+        "reason": hold.reason.value,
+        "held_ms": now_ms - hold.opened_ms,
+    }
+    tx.append(Entry(EntryKind.HOLD_RELEASED, leg.account, symbol=leg.symbol, hold_id=hold.hold_id, body=body))
+
+
+def _at_start(end: Any) -> AbstractContextManager[None]:
+    run = Reconciler.run
+
+    def write(tx: Any, _choice: None, holds: tuple[Hold, ...]) -> None:
+        for hold in holds:
+            if hold.owner is HoldOwner.AUTO:
+                end(tx, hold)
+
+    async def forgetful(self: Any) -> None:
+        await self.context.transact(read=lambda reads: reads.open_holds(None), decide=lambda _: None, write=write)
+        await run(self)
+
+    return swapped(Reconciler, "run", forgetful)
+
+
+@_plant("holds-lost-at-start", "a process that starts knows nothing of the holds that stand", both(CRASH, DRIFT))
+def _lost() -> AbstractContextManager[None]:
+    return _at_start(lambda tx, hold: tx.put_hold(replace(hold, released_ms=tx.now_ms())))
+
+
+@_plant("holds-released-at-start", "a process that starts releases the holds that stand", both(CRASH, DRIFT))
+def _released() -> AbstractContextManager[None]:
+    return _at_start(_end_hold)
+
+
+@_plant(
+    "release-by-bus",
+    "a hold whose key is gone from the bus counts as released",
+    both(DRIFT, act("bus emptied", "bus restarted", "power loss")),
+)
+def _by_bus() -> AbstractContextManager[None]:
+    imports = Requests.run_imports
+
+    async def obedient(self: Any) -> None:
+        await asyncio.gather(imports(self), obey(self))
+
+    async def obey(self: Any) -> None:
+        context, seen = self._context, set()
+        while True:
+            await asyncio.sleep(0.1)
+            try:
+                values = await self._bus.hold_values(sorted(context.limits.symbols))
+            except BusUnavailable:
+                continue
+            seen.update(values.values())
+
+            def write(tx: Any, _choice: None, holds: tuple[Hold, ...], values: Any = values) -> None:
+                for hold in holds:
+                    if hold.hold_id in seen and hold.leg.symbol not in values:
+                        _end_hold(tx, hold)
+
+            await context.transact(read=lambda reads: reads.open_holds(None), decide=lambda _: None, write=write)
+
+    return swapped(Requests, "run_imports", obedient)
+
+
+@_plant(
+    "rest-is-fresh", "what is read over REST is believed to be as new as its question", act("stale stale_positions")
+)
+def _fresh() -> AbstractContextManager[None]:
+    view = account_view
+    return everywhere(view, lambda rows, asked: view(rows, replace(asked, rest_lag_ms=0)))
