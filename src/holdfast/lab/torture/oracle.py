@@ -189,6 +189,7 @@ class Oracle:
             return
         for plan_id in self._owed([name for name in self.desk.plans if name not in self.results]):
             yield f"L3: plan {plan_id} has no result"
+        yield from self._forgeries()  # one that a dead process had in hand is answered when another takes it over
         for account, count in self.machine.without_next_step.items():
             if count:
                 yield f"L2: the metric says that {count} holds of {account} have no next step"
@@ -245,7 +246,7 @@ class Oracle:
         for order in self.exchange.venue.exchange.truth.orders:
             if order.source is Source.API and ZERO < order.executed < order.qty:
                 self.machine.hit("partial fill")
-        for check in (self._ledgers, self._lost_holds, self._bookings, self._outcomes, self._forgeries, self._secrets):
+        for check in (self._ledgers, self._lost_holds, self._bookings, self._outcomes, self._secrets):
             for what in check():
                 self.accuse(what)
         try:
