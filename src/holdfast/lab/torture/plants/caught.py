@@ -79,8 +79,7 @@ These were planted too, and the histories played (25 to 124 of those that had wh
 in the world, until it is wide enough. They are not kept among the plants. A close claimed after its life; a fresh
 position of another sign, or a fresh drift that is smaller, not looked at; a hold that ends by a view older than its
 cause; a view older than our last fill believed; the answer that came last believed, not the one of the last moment; own
-missing fills taken for others'; an alert that nobody took counted as delivered; a failed question about an order taken
-for its absence; an overdue step that stays silent.
+missing fills taken for others'; an alert that nobody took counted as delivered; an overdue step that stays silent.
 """
 
 

@@ -103,6 +103,22 @@ def _not_found() -> AbstractContextManager[None]:
     return everywhere(resolve, hasty)
 
 
+@_plant(
+    "unknown-not-asked",
+    "a question about an order that got no answer counts as an order that is not there",
+    both(NO_ANSWER, act("read answer", "network cut", "ban", "refused")),
+)
+def _not_asked() -> AbstractContextManager[None]:
+    resolve = recovery.resolve
+
+    def absent(facts: Any) -> Any:
+        if facts.lookup is recovery.Lookup.FAILED and facts.report is None:
+            return recovery.Resolution.NOT_ACCEPTED
+        return resolve(facts)
+
+    return everywhere(resolve, absent)
+
+
 @_plant("sending-at-start-is-refused", "an order that was being sent when the process died counts as never sent", CRASH)
 def _never_sent() -> AbstractContextManager[None]:
     def given_up(order: Order, detail: str, now_ms: int) -> Order:
