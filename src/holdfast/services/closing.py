@@ -243,6 +243,7 @@ class Closer:
         about_close(context.log, close.plan_id, close.hold_id).warning(
             "guardrail_refused", symbol=close.leg.symbol, rule=refusal.rule, detail=refusal.detail
         )
+        context.rules.doubt(refusal.reason)
         if result is not None:
             self._publisher.publish(result, None)
         context.wakes.legs.knock(close.leg)

@@ -8,6 +8,7 @@ from enum import Enum
 from typing import TYPE_CHECKING
 
 from holdfast.domain.errors import Fenced
+from holdfast.domain.reasons import Reason
 from holdfast.services.knocks import Changes, Knocks
 
 if TYPE_CHECKING:
@@ -56,13 +57,18 @@ class Rules:
     read_ns: int = 0
     """CLOCK_MONOTONIC before the instruments were read."""
     are_doubted: bool = False
-    """The venue refused an order, or a close waits for its symbol to trade: the instruments are read again soon."""
+    """The venue refused an order, or something waits for its symbol to trade: the instruments are read again soon."""
     marks_ns: int = 0
     """The same of the mark prices."""
     asked_ns: int = 0
     """CLOCK_MONOTONIC when mark prices were last asked for, answered or not."""
     reader: int = 0
     """The number of the account that asked."""
+
+    def doubt(self, reason: Reason) -> None:
+        """Something was refused by what these rules say: if they call a symbol halted, it may trade again by now."""
+        if reason is Reason.SYMBOL_NOT_TRADING:
+            self.are_doubted = True
 
 
 @dataclass(slots=True)

@@ -177,6 +177,7 @@ class Executor:
     def _answer(self, entry: PlanEntry, plan: Plan, choice: Known | Refusal, answered: list[PlanResult]) -> None:
         if isinstance(choice, Refusal):
             self._publisher.show_refusal(plan, choice)
+            self._context.rules.doubt(choice.reason)
             for result in answered:
                 self._publish(entry, result)
             return

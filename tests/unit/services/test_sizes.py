@@ -154,3 +154,28 @@ def test_a_notional_limit_counts_the_whole_drift_not_its_slices() -> None:
             assert world.venue.requests == []
 
     play(story)
+
+
+def test_apply_alone_asks_again_whether_a_symbol_trades_that_it_refuses_for() -> None:
+    """In a process of its own: once it refused a plan for a halted symbol, it reads the rules again within seconds.
+
+    The deterministic world found it: apply, which nobody told, refused every close of a hold for an hour.
+    """
+
+    async def story() -> None:
+        world = await new_world()
+        world.venue.status = "BREAK"
+        world.rules.instruments = await world.venue.instruments()
+        async with running(lambda: keep_rules(world.apply, world.venue, Turn())):
+            await pass_ms(3_000)
+            assert not world.rules.instruments[SYMBOL].is_trading
+            world.venue.status = "TRADING"
+            await pass_ms(RULES_DOUBTED_MS + 5_000)
+            assert not world.rules.instruments[SYMBOL].is_trading, "nobody had reason to ask"
+            await world.execute(world.plan("p1"))
+            (result,) = await world.flushed()
+            assert result.error == Reason.SYMBOL_NOT_TRADING.value
+            await pass_ms(RULES_DOUBTED_MS + 5_000)
+            assert world.rules.instruments[SYMBOL].is_trading
+
+    play(story)
