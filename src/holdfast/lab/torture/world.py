@@ -83,6 +83,7 @@ class World:
     oracle: Oracle = field(init=False)
     errors: list[BaseException] = field(default_factory=list)
     """What was raised unheard."""
+    is_over: bool = False
     _loop: VirtualLoop = field(init=False)
 
     def __post_init__(self) -> None:
@@ -183,6 +184,8 @@ class World:
             await pass_ms(REST_LOOK_MS)
 
     def _tick(self) -> None:
+        if self.is_over:
+            return  # or time would go on for ever, should what is left of a history never end
         self.desk.exchange.tick()
         self.machine.net.later(TICK_MS, self._tick)
 
@@ -196,13 +199,26 @@ def _settings(shape: Shape) -> WorldSettings:
     return world_settings(is_hedge=shape.is_hedge, foreign=shape.foreign, unledgered=shape.unledgered)
 
 
+def _first(error: BaseException) -> BaseException:
+    """What went wrong first: an end that cannot be reached hides it."""
+    found, earlier = error, error.__context__
+    while earlier is not None:
+        if isinstance(earlier, Deadlock | Livelock):
+            found = earlier
+        earlier = earlier.__context__
+    return found
+
+
 def play_history(schedule: Schedule, log_of: Callable[[Unit, Redactor], Log] | None = None) -> Ended:
     """Play one schedule on a loop of its own. A world that stands still or runs in circles is a violation."""
     worlds: list[World] = []
 
     async def story() -> Ended:
         worlds.append(World(schedule, log_of))
-        return await worlds[0].run()
+        try:
+            return await worlds[0].run()
+        finally:
+            worlds[0].is_over = True
 
     try:
         with fenced(), warnings.catch_warnings():
@@ -212,7 +228,7 @@ def play_history(schedule: Schedule, log_of: Callable[[Unit, Redactor], Log] | N
         world = worlds[0]
         return Ended(
             schedule.seed,
-            (f"the world ended: {error}",),
+            (f"the world ended: {_first(error)}",),
             world.machine.hits,
             world.chronicle.digest(),
             tuple(world.chronicle.lines),
