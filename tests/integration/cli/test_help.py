@@ -92,3 +92,12 @@ def test_a_slip_is_said_and_is_status_2(words: tuple[str, ...]) -> None:
 def test_every_error_has_its_exit_status(error: Exception, status: int) -> None:
     """Input, files: 2. Nobody answers: 3. The answer is no: 1. A bug: 70."""
     assert status_of(error) == status
+
+
+def test_a_planted_bug_that_does_not_exist_is_named_with_those_that_do() -> None:
+    """Torture refuses it before a history is played: status 2, one line, no traceback."""
+    said = say("torture", "--plant", "nonesuch", "--schedules", "2", "--jobs", "2")
+    assert said.status == NOT_TRIED
+    assert "'nonesuch'" in said.err
+    assert "retry-post" in said.err
+    assert "Traceback" not in said.err

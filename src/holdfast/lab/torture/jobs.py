@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Final
 
 from holdfast.lab.torture.climate import STORM, USUAL
 from holdfast.lab.torture.litter import collect, kept_aside
-from holdfast.lab.torture.planting import plant
+from holdfast.lab.torture.planting import check_is_known, plant
 from holdfast.lab.torture.report import Found, Report
 from holdfast.lab.torture.schedule import Act, Schedule, draw
 from holdfast.lab.torture.shrink import rule_of, shrink
@@ -62,7 +62,9 @@ class Played:
 
 
 def run_order(order: Order, progress: Callable[[Report], None]) -> Report:
-    """Play it. `progress` is called after every chunk."""
+    """Play it. `progress` is called after every chunk. Raises CannotStart for a planted bug that there is not."""
+    if order.plant:
+        check_is_known(order.plant)
     report = Report(order.first_seed)
     started = time.monotonic()
     violated: list[int] = []

@@ -27,7 +27,12 @@ def plants() -> Mapping[str, Callable[[], None]]:
 
 def plant(name: str) -> None:
     """Put one bug into this process. Raises CannotStart if there is none of that name."""
+    check_is_known(name)
+    plants()[name]()
+
+
+def check_is_known(name: str) -> None:
+    """Raise CannotStart, which names those that there are, if there is no planted bug of that name."""
     known = plants()
     if name not in known:
         raise CannotStart(f"there is no planted bug {name!r} here; known: {', '.join(sorted(known)) or 'none at all'}")
-    known[name]()
