@@ -2,13 +2,18 @@
 
 A hung test is ended by pytest's own faulthandler (`faulthandler_timeout` in pyproject.toml). A process that a
 wider fixture (module, session) started before the test may go on living; at the end of the session none may.
+
+Hypothesis throws the same dice in every run, so that a change is judged by what it changed;
+`HYPOTHESIS_PROFILE=default` throws new ones.
 """
 
 from __future__ import annotations
 
+import os
 from typing import TYPE_CHECKING
 
 import pytest
+from hypothesis import settings
 
 from tests.processes import end_and_name, mark_descendants, session_processes
 
@@ -16,6 +21,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 _unfinished: list[str] = []
+settings.register_profile("same dice", derandomize=True)
+settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "same dice"))
 
 
 def pytest_sessionstart() -> None:
