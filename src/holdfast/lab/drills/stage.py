@@ -333,14 +333,16 @@ class Stage:
 
     async def bus(self, *command: bytes | str | int, wait_ms: int = 0) -> Any:
         """One command on the bus. Raises BusUnavailable; whether it was executed is unknown then."""
-        connection = self._connected()
+        connection = await self._connected()
         call: Command = command
         (reply,) = await connection.call(call, wait_ms=wait_ms)
         return checked(reply)
 
-    def _connected(self) -> BusConnection:
+    async def _connected(self) -> BusConnection:
         url = self._bus_url()
-        if self._connection is None or self._connection[0] != url:
+        if self._connection is not None and self._connection[0] != url:
+            await self.close()  # to a server that is gone: forgotten, it would be found unclosed at some later moment
+        if self._connection is None:
             self._connection = (url, BusConnection(url, "drill"))
         return self._connection[1]
 
@@ -354,9 +356,10 @@ class Stage:
 
     async def close(self) -> None:
         """End the driver's own connection."""
-        if self._connection is not None:
+        connection, self._connection = self._connection, None
+        if connection is not None:
             with contextlib.suppress(BusUnavailable):
-                await self._connection[1].close()
+                await connection[1].close()
 
 
 @contextlib.asynccontextmanager
