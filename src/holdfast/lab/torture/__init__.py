@@ -6,10 +6,13 @@ keyspace, streams, stream_commands  what that server stores and answers
 disk      the journal's SQLite in memory: power loss, a full disk
 
 schedule, climate   what a history is made of, drawn from its seed: shape, deeds, faults, and how much of them
-world     one history from start to rest: `machine` with its `unit`s (processes), `exchange` behind `net`, people at the `desk`
+world     one history from start to rest: `machine` with its `unit`s (processes), `exchange` behind `net`,
+          people at the `desk`
 trouble   every fault, done from outside; intruder: forged closes on the bus; fence: no socket, thread or real wait
-oracle    the judge: `books` walks the exchange's trades, `watch` the journal's public `audit`; chronicle: lines and their hash
-jobs      many histories over many processes -> report; shrink: the fewest acts that still fail; replay: one history in full
+oracle    the judge: `books` walks the exchange's trades, `watch` the journal's public `audit`
+chronicle what happened, line by line, and its hash
+jobs      many histories over many processes -> report
+shrink    the fewest acts that still fail; replay: one history in full
 planting  the door for planted bugs; plants: the bugs, in a source checkout only
 settings, silence, logs, litter   what keeps a history cheap, and clean after the one before
 """
