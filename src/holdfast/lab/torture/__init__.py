@@ -5,7 +5,7 @@ bus       a Valkey in memory, reached through the product's own connection code,
 keyspace, streams, stream_commands  what that server stores and answers
 disk      the journal's SQLite in memory: power loss, a full disk
 
-schedule, climate   what a history is made of, drawn from its seed: shape, deeds, faults, and how much of them
+schedule, acts, climate   what a history is made of, drawn from its seed: shape, deeds, faults, and how much of them
 world     one history from start to rest: `machine` with its `unit`s (processes), `exchange` behind `net`,
           people at the `desk`
 trouble   every fault, done from outside; intruder: forged closes on the bus; fence: no socket, thread or real wait

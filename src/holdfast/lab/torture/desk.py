@@ -18,8 +18,9 @@ from holdfast.domain.operator import OperatorRequest, RequestKind, RequestState
 from holdfast.domain.order import OrderState
 from holdfast.domain.sides import PositionSide as LegSide
 from holdfast.domain.sides import TradingState
+from holdfast.lab.torture.acts import Act
 from holdfast.lab.torture.machine import KEYS
-from holdfast.lab.torture.schedule import FOREIGN_SYMBOL, LOT, Act
+from holdfast.lab.torture.schedule import FOREIGN_SYMBOL, LOT
 from holdfast.lab.torture.settings import ACCOUNT
 from holdfast.sim.core.legs import PositionSide as SimSide
 from holdfast.sim.core.orders import Side

@@ -27,8 +27,8 @@ from holdfast.sim.core.stream_faults import FaultyStream
 from holdfast.sim.core.symbols import standard_symbols
 
 if TYPE_CHECKING:
+    from holdfast.lab.torture.acts import Shape
     from holdfast.lab.torture.net import Net
-    from holdfast.lab.torture.schedule import Shape
     from holdfast.sim.core.account import Account
     from holdfast.sim.core.exchange import Clock
     from holdfast.sim.core.venue import Venue

@@ -19,13 +19,14 @@ from holdfast.lab.torture.climate import STORM, USUAL
 from holdfast.lab.torture.litter import collect, kept_aside
 from holdfast.lab.torture.planting import check_is_known, plant
 from holdfast.lab.torture.report import Found, Report
-from holdfast.lab.torture.schedule import Act, Schedule, draw
+from holdfast.lab.torture.schedule import Schedule, draw
 from holdfast.lab.torture.shrink import rule_of, shrink
 from holdfast.lab.torture.world import play_history
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
+    from holdfast.lab.torture.acts import Act
     from holdfast.lab.torture.climate import Climate
 
 CHUNK: Final = 5

@@ -45,10 +45,10 @@ if TYPE_CHECKING:
     from holdfast.domain.entry import JournaledEntry
     from holdfast.domain.hold import Hold
     from holdfast.journal.store import SqlJournal
+    from holdfast.lab.torture.acts import Shape
     from holdfast.lab.torture.desk import Desk
     from holdfast.lab.torture.exchange import WorldExchange
     from holdfast.lab.torture.machine import Machine
-    from holdfast.lab.torture.schedule import Shape
     from holdfast.ports.journal import Reads
     from holdfast.sim.core.requests import Request
 

@@ -15,6 +15,7 @@ from dataclasses import dataclass, replace
 from random import Random
 from typing import TYPE_CHECKING, Final
 
+from holdfast.lab.torture.acts import ACTIVE_MS, BEGIN_MS, SYMBOLS, Act, Shape, drift_at, moment
 from holdfast.lab.torture.climate import USUAL
 from holdfast.sim.core.fault_names import FaultName
 
@@ -23,53 +24,15 @@ if TYPE_CHECKING:
 
     from holdfast.lab.torture.climate import Climate
 
-BEGIN_MS: Final = 1_200
-"""The product has started by then, if nothing hinders it."""
-ACTIVE_MS: Final = 9_000
-"""So long things happen."""
 PLANS: Final = (20, 26)
 HEDGE_SHARE: Final = 0.3
 ODDITY_SHARE: Final = 0.3
 RESTING_FROM: Final = 100
 """Plans that rest are numbered from here on."""
 CANCELLED_SHARE: Final = 0.5
-SYMBOLS: Final = ("BTCUSDT", "ETHUSDT")
-"""Those that strategies trade; people trade a third one besides."""
 FOREIGN_SYMBOL: Final = "SYM001USDT"
 LOT: Final = {"BTCUSDT": 2, "ETHUSDT": 10, "SYM001USDT": 100}
 """The smallest order that passes the venue's minimum, in thousandths."""
-
-
-@dataclass(frozen=True, slots=True)
-class Act:
-    """One thing that happens at one moment."""
-
-    at_ms: int
-    kind: str
-    args: tuple[int | str, ...] = ()
-
-    def __str__(self) -> str:
-        return f"{self.at_ms:>6} ms  {self.kind} {' '.join(map(str, self.args))}".rstrip()
-
-
-@dataclass(frozen=True, slots=True)
-class Shape:
-    """The world as it stands before anything happens."""
-
-    units: tuple[str, ...]
-    """What each process runs: `both`, `reconcile`, `apply`."""
-    is_hedge: bool
-    foreign: str
-    unledgered: str
-    opening_lots: int
-    """What the account holds of BTCUSDT before the product was ever started, in lots; negative is short."""
-    fills_per_match: int
-    oversize: str
-    event_order: str
-    duty_ms: int = 0
-    """How soon the person on duty answers a page while things go wrong; 0: not before they have stopped."""
-    is_logged: bool = False
-    """The product writes its log, and the oracle reads it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,10 +91,6 @@ def _shape(rng: Random) -> Shape:
     )
 
 
-def _moment(rng: Random) -> int:
-    return BEGIN_MS + rng.randrange(ACTIVE_MS)
-
-
 ODDITIES: Final = ("forge close", "reuse id", "garbage", "old plan")
 
 
@@ -144,18 +103,18 @@ def _resting(rng: Random, shape: Shape, climate: Climate) -> tuple[Act, ...]:
     for number in range(RESTING_FROM, RESTING_FROM + rng.randint(0, climate.resting_max)):
         side, symbol = rng.choice(("BUY", "SELL")), rng.choice(SYMBOLS)
         leg = rng.choice(("LONG", "SHORT")) if shape.is_hedge else ""
-        moment = _moment(rng)
-        acts.append(Act(moment, "plan", (number, symbol, "gtc", side, leg, rng.randint(1, 4))))
+        at_ms = moment(rng)
+        acts.append(Act(at_ms, "plan", (number, symbol, "gtc", side, leg, rng.randint(1, 4))))
         if rng.random() < CANCELLED_SHARE:
-            acts.append(Act(moment + rng.randrange(3_000), "cancel plan", (number, symbol)))
+            acts.append(Act(at_ms + rng.randrange(3_000), "cancel plan", (number, symbol)))
     return tuple(acts)
 
 
 def _deeds(rng: Random, shape: Shape, climate: Climate) -> tuple[Act, ...]:
     acts = [_plan(rng, number, shape) for number in range(rng.randint(*PLANS))]
-    acts += [Act(_moment(rng), "repeat", (rng.randrange(len(acts)),)) for _ in range(rng.choice((0, 1, 2)))]
+    acts += [Act(moment(rng), "repeat", (rng.randrange(len(acts)),)) for _ in range(rng.choice((0, 1, 2)))]
     if rng.random() < ODDITY_SHARE:
-        acts.append(Act(_moment(rng), rng.choice(ODDITIES), (rng.randrange(8),)))
+        acts.append(Act(moment(rng), rng.choice(ODDITIES), (rng.randrange(8),)))
     acts += [_hand(rng) for _ in range(rng.choice((0, 1, 2, 3)))]
     if rng.random() < climate.operator_share:
         acts += [_operator(rng) for _ in range(rng.randint(1, 3))]
@@ -167,7 +126,7 @@ def _plan(rng: Random, number: int, shape: Shape) -> Act:
     word = rng.choices(("market", "close", "reduce", "ioc", "gtc"), (80, 10, 6, 2, 2))[0]
     side = rng.choice(("BUY", "SELL"))
     leg = rng.choice(("LONG", "SHORT")) if shape.is_hedge else ""
-    return Act(_moment(rng), "plan", (number, symbol, word, side, leg, rng.randint(1, 4)))
+    return Act(moment(rng), "plan", (number, symbol, word, side, leg, rng.randint(1, 4)))
 
 
 def _hand(rng: Random) -> Act:
@@ -177,12 +136,12 @@ def _hand(rng: Random) -> Act:
         (40, 15, 10, 15, 10, 10),
     )[0]
     side, leg = rng.choice(("BUY", "SELL")), rng.choice(("LONG", "SHORT"))
-    return Act(_moment(rng), when, (symbol, side, leg, rng.randint(1, 5)))
+    return Act(moment(rng), when, (symbol, side, leg, rng.randint(1, 5)))
 
 
 def _operator(rng: Random) -> Act:
     word = rng.choice(("release", "adopt", "close", "approve", "hold", "halt", "resume", "bus hold", "bus unhold"))
-    return Act(_moment(rng), "operator", (word, rng.choice(SYMBOLS)))
+    return Act(moment(rng), "operator", (word, rng.choice(SYMBOLS)))
 
 
 FORGED: Final = ("type", "reduceOnly", "side", "step", "quantity", "hold", "life", "name")
@@ -191,7 +150,6 @@ LOGGED_SHARE: Final = 0.05
 FORGED_SHARE: Final = 0.25
 BEFORE_READ_SHARE: Final = 0.25
 RESTRICTED_SHARE: Final = 0.04
-OPENING_SHARE: Final = 0.8
 LOST_SHARE: Final = 0.08
 DEADLY: Final = ("CLOSE_PLANNED", "CLOSE_CLAIMED", "INTENT", "HOLD_SET", "FILL", "ORDER_OUTCOME", "CLOSE_DONE")
 
@@ -208,20 +166,20 @@ def _worst(rng: Random, climate: Climate) -> tuple[tuple[Act, ...], tuple[Act, .
     deeds: list[Act] = []
     faults: list[Act] = []
     if rng.random() < FORGED_SHARE:
-        deeds += [Act(_moment(rng), "forge", (rng.choice(FORGED),)) for _ in range(rng.randint(1, 3))]
-        deeds.append(_drift_at(rng, min(each.at_ms for each in deeds)))
+        deeds += [Act(moment(rng), "forge", (rng.choice(FORGED),)) for _ in range(rng.randint(1, 3))]
+        deeds.append(drift_at(rng, min(each.at_ms for each in deeds)))
     if rng.random() < BEFORE_READ_SHARE:
-        at_ms = _moment(rng)
+        at_ms = moment(rng)
         deeds.append(Act(at_ms, "before read", (rng.choice(BEFORE_READ), rng.randint(1, 6))))
-        deeds.append(_drift_at(rng, at_ms + 1))
+        deeds.append(drift_at(rng, at_ms + 1))
     if rng.random() < climate.deadly_share:
-        at_ms, kind = _moment(rng), rng.choice(DEADLY)
+        at_ms, kind = moment(rng), rng.choice(DEADLY)
         faults.append(Act(at_ms, "kill after", (kind,)))
         if kind in NEEDS_A_CLOSE:
-            deeds.append(_drift_at(rng, at_ms + 1))
+            deeds.append(drift_at(rng, at_ms + 1))
     if rng.random() < RESTRICTED_SHARE:
         at_ms = BEGIN_MS + rng.randrange(ACTIVE_MS // 4)
-        deeds.append(_drift_at(rng, at_ms))
+        deeds.append(drift_at(rng, at_ms))
         faults.append(Act(at_ms + 2, "restricted", ("no_trading", ACTIVE_MS)))
     return tuple(deeds), tuple(faults)
 
@@ -230,7 +188,7 @@ def _lost(rng: Random) -> tuple[Act, ...]:
     """An order that is executed, whose answer does not come, and whose trace is hidden for a while."""
     if rng.random() >= LOST_SHARE:
         return ()
-    at_ms = _moment(rng)
+    at_ms = moment(rng)
     lost = rng.choice((FaultName.RESET_EXECUTED, FaultName.UNKNOWN_ERROR_EXECUTED, FaultName.HANG_EXECUTED)).value
     hidden = (
         Act(at_ms, "stale", (FaultName.STALE_ORDERS.value, 900, 4_000)),
@@ -238,12 +196,6 @@ def _lost(rng: Random) -> tuple[Act, ...]:
         Act(at_ms, "read answer", (FaultName.RESET_NOT_EXECUTED.value, "/fapi/v1/order", 3, 300)),
     )
     return Act(at_ms, "order answer", (lost, 1, 300)), *rng.sample(hidden, rng.randint(1, 2))
-
-
-def _drift_at(rng: Random, at_ms: int) -> Act:
-    leg = rng.choice(("LONG", "SHORT"))
-    side = ("BUY" if leg == "LONG" else "SELL") if rng.random() < OPENING_SHARE else rng.choice(("BUY", "SELL"))
-    return Act(at_ms, "hand", (rng.choice(SYMBOLS), side, leg, rng.randint(1, 5)))
 
 
 # --- faults ---------------------------------------------------------------------------------------------------
@@ -354,5 +306,5 @@ def _faults(rng: Random, shape: Shape, climate: Climate) -> tuple[Act, ...]:
         return ()
     count = rng.randint(0, climate.faults_max)
     kinds = rng.choices(tuple(KINDS), weights, k=count)
-    acts = [Act(_moment(rng), kind, KINDS[kind](rng, shape)) for kind in kinds]
+    acts = [Act(moment(rng), kind, KINDS[kind](rng, shape)) for kind in kinds]
     return tuple(sorted(acts, key=lambda act: act.at_ms))

@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING, Final
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from holdfast.lab.torture.schedule import Act, Schedule
+    from holdfast.lab.torture.acts import Act
+    from holdfast.lab.torture.schedule import Schedule
 
 REPLAYS_MAX: Final = 150
 

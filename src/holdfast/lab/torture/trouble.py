@@ -25,11 +25,11 @@ from holdfast.sim.core.resting import cancel_all
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from holdfast.lab.torture.acts import Act
     from holdfast.lab.torture.bus import Picture
     from holdfast.lab.torture.clock import VirtualClock
     from holdfast.lab.torture.exchange import WorldExchange
     from holdfast.lab.torture.machine import Machine
-    from holdfast.lab.torture.schedule import Act
     from holdfast.lab.torture.unit import Unit
 
 Args = tuple[int | str, ...]

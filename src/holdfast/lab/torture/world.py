@@ -20,6 +20,7 @@ from holdfast.domain.entry import EntryKind
 from holdfast.domain.names import AccountId
 from holdfast.journal import InlineRunner
 from holdfast.journal.store import SqlJournal
+from holdfast.lab.torture.acts import ACTIVE_MS, BEGIN_MS
 from holdfast.lab.torture.bus import MemoryValkey
 from holdfast.lab.torture.chronicle import Chronicle
 from holdfast.lab.torture.clock import VirtualClock
@@ -33,7 +34,6 @@ from holdfast.lab.torture.loop import Deadlock, Livelock, VirtualLoop, pass_ms, 
 from holdfast.lab.torture.machine import Machine
 from holdfast.lab.torture.net import Net
 from holdfast.lab.torture.oracle import Oracle
-from holdfast.lab.torture.schedule import ACTIVE_MS, BEGIN_MS
 from holdfast.lab.torture.settings import ACCOUNT, world_settings
 from holdfast.lab.torture.trouble import Trouble
 from holdfast.lab.torture.unit import Unit
@@ -42,7 +42,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from holdfast.domain.operator import Alert
-    from holdfast.lab.torture.schedule import Schedule, Shape
+    from holdfast.lab.torture.acts import Shape
+    from holdfast.lab.torture.schedule import Schedule
     from holdfast.lab.torture.settings import WorldSettings
     from holdfast.ports.telemetry import Log
     from holdfast.sim.core.requests import Request

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from holdfast.lab.torture.acts import Shape
 from holdfast.lab.torture.audit import Audit, Hold, Intent
 from holdfast.lab.torture.books import Books
 from holdfast.lab.torture.chronicle import Chronicle
@@ -15,7 +16,6 @@ from holdfast.lab.torture.clock import VirtualClock
 from holdfast.lab.torture.exchange import open_exchange
 from holdfast.lab.torture.loop import play
 from holdfast.lab.torture.net import Net
-from holdfast.lab.torture.schedule import Shape
 from holdfast.sim.core.legs import PositionSide
 from holdfast.sim.core.order_request import NewOrder, ReduceOnly, Response
 from holdfast.sim.core.orders import OrderType, Side, Source, TimeInForce

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from contextlib import AbstractContextManager
 
-    from holdfast.lab.torture.schedule import Shape
+    from holdfast.lab.torture.acts import Shape
 
 EDGES: Catalogue = {}
 _plant = adder(EDGES)

@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from holdfast.lab.torture.schedule import Schedule, Shape
+    from holdfast.lab.torture.acts import Shape
+    from holdfast.lab.torture.schedule import Schedule
 
     Need = Callable[[Schedule], bool]
 
