@@ -10,9 +10,10 @@ world     one history from start to rest: `machine` with its `unit`s (processes)
           people at the `desk`
 trouble   every fault, done from outside; intruder: forged closes on the bus; fence: no socket, thread or real wait
 oracle    the judge: `books` walks the exchange's trades, `watch` the journal's public `audit`
-chronicle what happened, line by line, and its hash
+chronicle what happened, line by line, and its hash; prompter: acts that wait for what it says
 jobs      many histories over many processes -> report
 shrink    the fewest acts that still fail; replay: one history in full
+story     a history kept in a file, which no draw changes; dice: the chance that falls while it is played
 planting  the door for planted bugs; plants: the bugs, in a source checkout only
 settings, silence, logs, litter   what keeps a history cheap, and clean after the one before
 """

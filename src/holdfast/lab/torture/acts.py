@@ -19,15 +19,31 @@ OPENING_SHARE: Final = 0.8
 
 
 @dataclass(frozen=True, slots=True)
+class Cue:
+    """What an act waits for: `who` has said these words (in a line of the chronicle) for the n-th time."""
+
+    who: str
+    words: str
+    nth: int = 1
+
+    def __str__(self) -> str:
+        return f"{self.who}: {self.words}" + (f" #{self.nth}" if self.nth > 1 else "")
+
+
+@dataclass(frozen=True, slots=True)
 class Act:
     """One thing that happens at one moment."""
 
     at_ms: int
+    """From the start, or from its cue."""
     kind: str
     args: tuple[int | str, ...] = ()
+    cue: Cue | None = None
+    """None in whatever is drawn from a seed."""
 
     def __str__(self) -> str:
-        return f"{self.at_ms:>6} ms  {self.kind} {' '.join(map(str, self.args))}".rstrip()
+        when = "" if self.cue is None else f" after {self.cue}"
+        return f"{self.at_ms:>6} ms{when}  {self.kind} {' '.join(map(str, self.args))}".rstrip()
 
 
 @dataclass(frozen=True, slots=True)

@@ -27,12 +27,16 @@ class Chronicle:
 
     now_ms: Callable[[], float]
     lines: list[str] = field(default_factory=list)
+    heard: Callable[[str, str], None] | None = None
+    """Called with who and what after every line, if anybody listens."""
 
     def say(self, who: str, what: str) -> None:
         """Note one line."""
         if len(self.lines) >= LINES_MAX:
             raise TooMuch(f"more than {LINES_MAX} lines")
         self.lines.append(f"{self.now_ms():11.3f} {who:<9} {what}")
+        if self.heard is not None:
+            self.heard(who, what)
 
     def digest(self) -> str:
         """The history's hash."""

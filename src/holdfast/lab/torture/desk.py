@@ -283,7 +283,8 @@ class Desk:
             ledger = at_once(self.journal.query(account, lambda reads: reads.leg(hold.leg)))
             leg = SimSide(hold.leg.position_side.value)
             differs = self.exchange.position(hold.leg.symbol, leg) != ledger.amt
-            word = self.machine.rng.choice((RequestKind.ADOPT, RequestKind.CLOSE)) if differs else RequestKind.RELEASE
+            chance = self.machine.dice("the person on duty")
+            word = chance.choice((RequestKind.ADOPT, RequestKind.CLOSE)) if differs else RequestKind.RELEASE
             self.machine.chronicle.say("operator", f"{word.value} {hold.leg.key}, as {hold.reason.value} asks for")
             self._put(word, hold.leg.symbol, hold_id)
         except HoldfastError as error:

@@ -16,12 +16,12 @@ from holdfast.lab.torture.settings import PREFIX
 
 if TYPE_CHECKING:
     from collections.abc import Callable
-    from random import Random
 
     from holdfast.domain.operator import Alert
     from holdfast.lab.torture.bus import MemoryValkey
     from holdfast.lab.torture.chronicle import Chronicle
     from holdfast.lab.torture.clock import VirtualClock
+    from holdfast.lab.torture.dice import Dice
     from holdfast.lab.torture.disk import Disk
     from holdfast.lab.torture.net import Net
     from holdfast.lab.torture.settings import WorldSettings
@@ -72,7 +72,7 @@ class UnitWire:
 class Machine:
     """See the module."""
 
-    rng: Random
+    dice: Dice
     chronicle: Chronicle
     net: Net
     settings: WorldSettings
@@ -122,7 +122,7 @@ class Machine:
     def start_later(self, unit: Unit) -> None:
         """Start a unit again in a while."""
         low, high = RESTART_MS
-        self.net.later(low + (high - low) * self.rng.random(), unit.start)
+        self.net.later(low + (high - low) * self.dice(f"{unit.name} starts again").random(), unit.start)
 
     def lose_power(self, dark_ms: float) -> None:
         """Everything on the machine ends at once; what was not durable is gone."""

@@ -33,9 +33,9 @@ from holdfast.venues.binance.exchange import Answer, NoAnswer, Reach
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
-    from random import Random
 
     from holdfast.lab.torture.chronicle import Chronicle
+    from holdfast.lab.torture.dice import Dice
     from holdfast.lab.torture.unit import Unit
     from holdfast.sim.core.events import Event
     from holdfast.sim.core.stream_faults import Delivery
@@ -163,7 +163,7 @@ def _time_out(answered: asyncio.Future[transport.Reply]) -> None:
 class Net:
     """All lines of a history."""
 
-    rng: Random
+    dice: Dice
     chronicle: Chronicle
     hit: Callable[[str], None]
     """Counts a fault that really struck."""
@@ -191,10 +191,10 @@ class Net:
         """Do something outside of every process."""
         self._loop.call_later(delay_ms / 1_000, call, *args, context=OUTSIDE)
 
-    def trip_ms(self) -> float:
+    def trip_ms(self, purpose: str) -> float:
         """How long one way takes this time."""
         low, high = TRIP_MS
-        draw = self.rng.random()
+        draw = self.dice(purpose).random()
         if draw < SLOW_SHARE:
             return SLOW_MS * draw / SLOW_SHARE
         return low + (high - low) * draw
@@ -212,7 +212,8 @@ class Net:
         if now < self.weather.cut_until:
             self.hit("network cut")
             return
-        self.later(self.trip_ms(), self._arrive, unit, unit.owner, request, answered)
+        way = f"{unit.name} {request.method} {urlsplit(request.url).path}"
+        self.later(self.trip_ms(way), self._arrive, unit, unit.owner, request, answered)
 
     def _arrive(
         self, unit: Unit, owner: str, request: transport.Request, answered: asyncio.Future[transport.Reply]
@@ -231,7 +232,7 @@ class Net:
             self.arrives(owner, arrived)
         flight = self.venue.look(arrived)
         if isinstance(flight, Reply):
-            self._answer(unit, flight, answered)
+            self._answer(_way_back(unit, arrived), flight, answered)
         elif flight.strike.edge_delay_ms:
             self.later(flight.strike.edge_delay_ms, self._admit, unit, flight, answered)
         else:
@@ -253,26 +254,26 @@ class Net:
 
     def _leave(self, unit: Unit, flight: Flight, reply: Reply, answered: asyncio.Future[transport.Reply]) -> None:
         strike, request = flight.strike, flight.request
+        way = _way_back(unit, request)
         if request.method in {"POST", "DELETE"} and request.path == ORDER_PATH:
             params = request.params
             name = params.get("newClientOrderId") or params.get("origClientOrderId")
             what = f"{params.get('side', '')} {params.get('quantity', '')} {params.get('symbol')}"
             self.chronicle.say(unit.name, f"{request.method} order {what} {name} -> {reply.status} {_word(reply)}")
         if strike.cut is Cut.RESET:
-            self._cut(answered, 0)
+            self._cut(way, answered, 0)
         elif strike.cut is Cut.HANG:
-            self._cut(answered, strike.hang_ms)
+            self._cut(way, answered, strike.hang_ms)
         elif strike.reply_delay_ms:
-            self.later(strike.reply_delay_ms, self._answer, unit, reply, answered)
+            self.later(strike.reply_delay_ms, self._answer, way, reply, answered)
         else:
-            self._answer(unit, reply, answered)
+            self._answer(way, reply, answered)
 
-    def _cut(self, answered: asyncio.Future[transport.Reply], hang_ms: float) -> None:
+    def _cut(self, way: str, answered: asyncio.Future[transport.Reply], hang_ms: float) -> None:
         lost = transport.Reply(NoAnswer(Reach.WRITTEN, "ServerDisconnectedError"), None)
-        self.later(hang_ms + self.trip_ms(), _give, answered, lost)
+        self.later(hang_ms + self.trip_ms(way), _give, answered, lost)
 
-    def _answer(self, unit: Unit, reply: Reply, answered: asyncio.Future[transport.Reply]) -> None:
-        del unit
+    def _answer(self, way: str, reply: Reply, answered: asyncio.Future[transport.Reply]) -> None:
         if self._loop.time() < self.weather.cut_until:
             self.hit("network cut")
             return
@@ -283,7 +284,7 @@ class Net:
             body = body[: len(body) // 2]
         headers = dict(reply.headers)
         exchange = Answer(reply.status, body, headers.get("Retry-After"))
-        self.later(self.trip_ms(), _give, answered, transport.Reply(exchange, headers))
+        self.later(self.trip_ms(way), _give, answered, transport.Reply(exchange, headers))
 
     # --- the private stream -----------------------------------------------------------------------------
 
@@ -293,7 +294,7 @@ class Net:
         if self._loop.time() < max(self.weather.refused_until, self.weather.cut_until):
             self.hit("connection refused")
             raise ConnectionRefusedError("Connection refused")
-        await asyncio.sleep(self.trip_ms() / 1_000)
+        await asyncio.sleep(self.trip_ms(f"{unit.name} handshake") / 1_000)
         now_ms = self.venue.exchange.clock.now_ms()
         try:
             self.venue.limits.spend(unit.machine_address, HANDSHAKE_WEIGHT, now_ms)
@@ -337,7 +338,7 @@ class Net:
     def end(self, socket: WorldSocket) -> None:
         """The exchange hangs up."""
         self.sockets.remove(socket)
-        self.later(self.trip_ms(), _end, socket)
+        self.later(self.trip_ms(f"{socket.unit.name} hang up"), _end, socket)
 
     def _tell(self, key: str | None, event: Event, delay_ms: float) -> None:
         raw = _ENCODER.encode(event)
@@ -355,13 +356,17 @@ class Net:
         if delay_ms:
             self.later(delay_ms, socket.push, frame)
             return
-        socket.due = max(socket.due, now + self.trip_ms() / 1_000)
+        socket.due = max(socket.due, now + self.trip_ms(f"{socket.unit.name} frames") / 1_000)
         self._loop.call_at(socket.due, socket.push, frame, context=OUTSIDE)
 
 
 def _give(answered: asyncio.Future[transport.Reply], reply: transport.Reply) -> None:
     if not answered.done():
         answered.set_result(reply)
+
+
+def _way_back(unit: Unit, request: Request) -> str:
+    return f"{unit.name} answer {request.method} {request.path}"
 
 
 def _end(socket: WorldSocket) -> None:

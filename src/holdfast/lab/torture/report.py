@@ -41,6 +41,7 @@ class Found:
                 *cut,
                 *(f"  {line}" for line in shown),
                 f"replay: {self.command}",
+                f"keep:   {self.command} --keep FILE",
             )
         )
 

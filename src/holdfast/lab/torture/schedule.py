@@ -43,6 +43,8 @@ class Schedule:
     shape: Shape
     deeds: tuple[Act, ...]
     faults: tuple[Act, ...]
+    dice: int | None = None
+    """Which keyed dice fall (`dice`); None: the seed's shared ones."""
 
     def keeping(self, *, deeds: Sequence[Act] | None = None, faults: Sequence[Act] | None = None) -> Schedule:
         """The same history with these acts alone."""
@@ -298,6 +300,13 @@ KINDS: Final[dict[str, Callable[[Random, Shape], tuple[int | str, ...]]]] = {
     "mode changed": lambda rng, _shape: (rng.choice((0, 800)),),
 }
 """Every fault, and how its numbers are drawn."""
+FAULT_KINDS: Final = frozenset({*KINDS, "kill after"})
+DEED_KINDS: Final = frozenset(
+    {
+        *("plan", "cancel plan", "repeat", *ODDITIES, "forge", "operator"),
+        *("hand", "hand flatten", "hand flip", "hand halve", "hand before close", "hand after order", "before read"),
+    }
+)
 
 
 def _faults(rng: Random, shape: Shape, climate: Climate) -> tuple[Act, ...]:

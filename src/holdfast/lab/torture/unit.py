@@ -49,7 +49,7 @@ class MortalRunner:
         unit = self._unit
         await unit.reach("before a commit")
         low, high = COMMIT_MS
-        await pass_ms(low + (high - low) * unit.machine.rng.random())
+        await pass_ms(low + (high - low) * unit.machine.dice(f"{unit.name} commits").random())
         machine, armed = unit.machine, unit.machine.deadly
         before = machine.newest(armed) if armed else 0
         value = await self._inner.write(job)

@@ -12,7 +12,6 @@ from __future__ import annotations
 import warnings
 from collections import Counter
 from dataclasses import dataclass, field
-from random import Random
 from typing import TYPE_CHECKING, Any, Final
 
 from holdfast.compose import BOTH, ServiceName
@@ -25,6 +24,7 @@ from holdfast.lab.torture.bus import MemoryValkey
 from holdfast.lab.torture.chronicle import Chronicle
 from holdfast.lab.torture.clock import VirtualClock
 from holdfast.lab.torture.desk import Desk, at_once
+from holdfast.lab.torture.dice import keyed, shared
 from holdfast.lab.torture.disk import Disk
 from holdfast.lab.torture.exchange import open_exchange
 from holdfast.lab.torture.fence import fenced
@@ -34,6 +34,7 @@ from holdfast.lab.torture.loop import Deadlock, Livelock, VirtualLoop, pass_ms, 
 from holdfast.lab.torture.machine import Machine
 from holdfast.lab.torture.net import Net
 from holdfast.lab.torture.oracle import Oracle
+from holdfast.lab.torture.prompter import Prompter
 from holdfast.lab.torture.settings import ACCOUNT, world_settings
 from holdfast.lab.torture.trouble import Trouble
 from holdfast.lab.torture.unit import Unit
@@ -42,7 +43,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from holdfast.domain.operator import Alert
-    from holdfast.lab.torture.acts import Shape
+    from holdfast.lab.torture.acts import Act, Shape
+    from holdfast.lab.torture.dice import Dice
     from holdfast.lab.torture.schedule import Schedule
     from holdfast.lab.torture.settings import WorldSettings
     from holdfast.ports.telemetry import Log
@@ -69,6 +71,8 @@ class Ended:
     plans: int
     virtual_ms: float
     errors: tuple[BaseException, ...] = ()
+    left: tuple[Act, ...] = ()
+    """Acts that never got their cue."""
 
 
 @dataclass(slots=True)
@@ -82,6 +86,7 @@ class World:
     desk: Desk = field(init=False)
     trouble: Trouble = field(init=False)
     oracle: Oracle = field(init=False)
+    prompter: Prompter = field(init=False)
     errors: list[BaseException] = field(default_factory=list)
     """What was raised unheard."""
     is_over: bool = False
@@ -93,12 +98,12 @@ class World:
         self._loop = running_loop()
         self.chronicle = Chronicle(lambda: self._loop.time() * 1_000)
         hits: Counter[str] = Counter()
-        net = Net(Random(f"net {schedule.seed}"), self.chronicle, lambda name: hits.update((name,)))  # noqa: S311 - replayed
+        net = Net(_dice(schedule, "net"), self.chronicle, lambda name: hits.update((name,)))
         clock, venue_clock = VirtualClock(START_MS), VirtualClock(START_MS)
         disk, logs = Disk(), Logs()
         exchange = open_exchange(schedule.seed, shape, venue_clock, net)
         self.machine = Machine(
-            rng=Random(f"machine {schedule.seed}"),  # noqa: S311 - replayed
+            dice=_dice(schedule, "machine"),
             chronicle=self.chronicle,
             net=net,
             settings=_settings(shape),
@@ -122,6 +127,7 @@ class World:
         self.machine.bus_written = self.oracle.bus_changed
         if shape.duty_ms:
             self.machine.paged = self._answer
+        self.prompter = Prompter(net.later)
         self._loop.set_exception_handler(self._unheard)
         self.machine.units.extend(
             Unit(f"{services}-{number}", SERVICES[services], self.machine)
@@ -131,14 +137,16 @@ class World:
     async def run(self) -> Ended:
         """Play the history to its end."""
         for unit in self.machine.units:
-            self.machine.net.later(self.machine.rng.random() * 200, unit.start)
+            self.machine.net.later(self.machine.dice(f"{unit.name} starts").random() * 200, unit.start)
         for act in self.schedule.deeds:
-            self.machine.net.later(act.at_ms, self.desk.act, act)
+            self.prompter.prompt(act, self.desk.act)
         for act in self.schedule.faults:
-            self.machine.net.later(act.at_ms, self.trouble.strike, act)
+            self.prompter.prompt(act, self.trouble.strike)
+        self.chronicle.heard = self.prompter.hear if self.prompter.is_waiting else None
         self._tick()
         await self._until(lambda: False, BEGIN_MS + ACTIVE_MS)
         if not self.oracle.violations:
+            self.chronicle.heard = None
             self.desk.calm()
             self.trouble.calm()
             await self._until(self._is_over, REST_MS_MAX)
@@ -154,6 +162,7 @@ class World:
             plans=self.desk.sent,
             virtual_ms=self._loop.time() * 1_000,
             errors=tuple(self.errors),
+            left=self.prompter.left,
         )
 
     def _arrives(self, owner: str, request: Request) -> None:
@@ -194,6 +203,13 @@ class World:
 def _newest(journal: SqlJournal, kind: EntryKind) -> int:
     entry = at_once(journal.query(AccountId(ACCOUNT), lambda reads: reads.newest_entry(kind)))
     return 0 if entry is None else entry.seq
+
+
+def _dice(schedule: Schedule, name: str) -> Dice:
+    """What a seed draws falls from the seed's shared dice, as ever; what is written out in full has keyed ones."""
+    if schedule.dice is None:
+        return shared(f"{name} {schedule.seed}")
+    return keyed(f"{name} {schedule.seed}, dice {schedule.dice}")
 
 
 def _settings(shape: Shape) -> WorldSettings:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from decimal import Decimal
-from random import Random
 from typing import TYPE_CHECKING
 
 import pytest
@@ -13,6 +12,7 @@ from holdfast.lab.torture.audit import Audit, Hold, Intent
 from holdfast.lab.torture.books import Books
 from holdfast.lab.torture.chronicle import Chronicle
 from holdfast.lab.torture.clock import VirtualClock
+from holdfast.lab.torture.dice import shared
 from holdfast.lab.torture.exchange import open_exchange
 from holdfast.lab.torture.loop import play
 from holdfast.lab.torture.net import Net
@@ -62,7 +62,7 @@ def judged(story: Callable[[WorldExchange, Audit, Books], None]) -> list[str]:
     accused: list[str] = []
 
     async def whole() -> None:
-        net = Net(Random(1), Chronicle(lambda: 0.0), lambda _name: None)  # noqa: S311 - replayed
+        net = Net(shared("net"), Chronicle(lambda: 0.0), lambda _name: None)
         exchange = open_exchange(1, SHAPE, VirtualClock(START_MS), net)
         audit = Audit()
         books = Books(exchange.venue.exchange, audit, lambda: None, lambda: 1_000.0, accused.append)
