@@ -45,13 +45,15 @@ def entry_id_of(raw: bytes, sequence: int = 0) -> EntryId:
 
 
 def _bound(raw: bytes, step: int) -> EntryId:
-    """One end of a range; `step` is the way inward from an end that is left out with `(`."""
+    """One end of a range; `step` is the way inward from an end that is left out with `(`. Raises Refused."""
     if raw in {b"-", b"+"}:
         return ZERO_ID if raw == b"-" else MAX_ID
     is_open = raw.startswith(b"(")
     ms, sequence = entry_id_of(raw[is_open:], 0 if step > 0 else MAX_ID[1])
     if not is_open:
         return ms, sequence
+    if (ms, sequence) == (MAX_ID if step > 0 else ZERO_ID):
+        raise Refused(f"ERR invalid {'start' if step > 0 else 'end'} ID for the interval")
     if step > 0:
         return (ms, sequence + 1) if sequence < MAX_ID[1] else (ms + 1, 0)
     return (ms, sequence - 1) if sequence > 0 else (ms - 1, MAX_ID[1])
@@ -127,10 +129,11 @@ class StreamKeyspace(Keyspace):
         return self._range(args[0], args[2], args[1], args[3:], is_newest_first=True)
 
     def _range(self, key: bytes, first: bytes, last: bytes, rest: Args, *, is_newest_first: bool) -> object:
+        ends = _bound(first, 1), _bound(last, -1)
         stream = self.stream(key)
         if stream is None:
             return []
-        ids = stream.between(_bound(first, 1), _bound(last, -1))
+        ids = stream.between(*ends)
         if is_newest_first:
             ids = ids[::-1]
         return stream.rows(ids if not rest else ids[: whole(rest[1])])

@@ -138,7 +138,7 @@ class Stream:
 
     def lag(self, group: Group) -> int | None:
         """Entries that the group has not read; None if the server does not know."""
-        if not self.added or not self.ids:
+        if not self.added:
             return 0
         if group.read is not None and not self._is_holed_behind(group.delivered):
             return self.added - group.read
@@ -161,10 +161,10 @@ class Stream:
         """Which of all entries ever added it is, counted from 1; None if that cannot be told."""
         if not self.added:
             return 0
-        if entry_id == self.last or not self.ids:
-            return self.added
         if entry_id > self.last:
             return None
+        if entry_id == self.last or not self.ids:
+            return self.added
         if self.deleted_max == ZERO_ID or self.deleted_max < self.ids[0]:
             if entry_id < self.ids[0]:
                 return self.added - len(self.ids)
