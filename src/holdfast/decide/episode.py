@@ -8,7 +8,10 @@ First match wins; "hold" is the leg's open automatic hold.
     | the same       | otherwise                                                  | OPERATOR (as it stands)    |
     | AGREED         | the reconciler's close is planned, or a person's expired unclaimed | SUPERSEDE          |
     | AGREED         | another close of the leg is unfinished                     | WAIT (its outcome)         |
-    | AGREED         | not agreed at this version yet, or a releasable hold, or an old watermark | AGREE (and release) |
+    | AGREED         | own fills are missing, by evidence of this ledger          | REPAIR (those)             |
+    | AGREED         | not agreed at this version yet, or a releasable hold, or an old watermark; and no own | |
+    |                | order of the leg is pending                                | AGREE (and release)        |
+    | AGREED         | no hold stands; not agreed at this version yet             | WAIT (an order's fate)     |
     | AGREED         | no hold stands                                             | NOTHING                    |
     | AGREED         | a hold stands that only a person ends                      | OPERATOR                   |
     | AGREED         | a hold stands that a newer view, or an order's fate, will release | LOOK                |
@@ -25,6 +28,18 @@ Every row but NOTHING leaves a standing hold with a next step (I9). Looking and 
 step is due, and never take back that a person was told. A step that is overdue without having changed becomes
 OPERATOR, whatever the row: a person is told, and the row is still tried. A hold ends by AGREE alone. What a person
 planned is a person's: the reconciler supersedes it only once its life is over. Source: DESIGN §5.
+
+Equal amounts are no agreement while a fill of ours may be missing from the ledger: somebody else's trade may hide it
+for a moment (ADR 0015). So AGREE waits for every own order of the leg that is pending:
+
+    | state of the order          | pending | why                                                            |
+    |-----------------------------|---------|----------------------------------------------------------------|
+    | CLAIMED, SENDING            | yes     | it may be sent, or executed, at any moment                     |
+    | UNKNOWN                     | yes     | it may have executed; its own deadline makes it a person's     |
+    | OPEN, a MARKET order        | yes     | it should have ended: the venue is asked                       |
+    | OPEN, a LIMIT order         | no      | it may rest for days; what it executes is heard and booked     |
+    | any, executed beyond booked | yes     | the ledger is known to lack its fills                          |
+    | final, all booked           | no      | settled                                                        |
 """
 
 from __future__ import annotations
@@ -124,17 +139,21 @@ def _agreed(facts: EpisodeFacts, hold: Hold | None) -> Move:
     if facts.unfinished is not None:
         step = step_of(facts, StepKind.RELEASE, f"agreed; waits for close {facts.unfinished.plan_id} to be final")
         return Move(MoveKind.WAIT, step, wait_until_ms=step.due_ms)
+    if facts.leg.evidence is not None and facts.leg.evidence.is_of(facts.leg.ledger) and facts.leg.evidence.own:
+        return Move(MoveKind.REPAIR, step_of(facts, StepKind.EVIDENCE, "own missing fills are booked by trade id"))
+    pending = next((order for order in facts.leg.orders if order.is_pending), None)
     release = (hold,) if hold is not None and _is_releasable(facts, hold) else ()
-    if release or not facts.leg.ledger.is_agreed or (hold is None and _is_watermark_old(facts)):
+    is_due = release or not facts.leg.ledger.is_agreed or (hold is None and _is_watermark_old(facts))
+    if is_due and pending is None:
         return Move(MoveKind.AGREE, None, release)
     if hold is None:
-        return Move(MoveKind.NOTHING, None)
+        return Move(MoveKind.NOTHING if facts.leg.ledger.is_agreed else MoveKind.WAIT, None)
     if hold.reason in WAITS_FOR_A_PERSON:
         return operator(facts, f"agreed; {hold.reason.value} is a person's to acknowledge")
-    return Move(MoveKind.LOOK, step_of(facts, StepKind.RELEASE, _AWAITED))
-
-
-_AWAITED = "agreed; a look newer than the hold's cause, and the fate of an order behind it, are awaited"
+    awaited = (
+        "a look newer than the hold's cause is" if pending is None else f"order {pending.client_order_id}'s fate is"
+    )
+    return Move(MoveKind.LOOK, step_of(facts, StepKind.RELEASE, f"agreed; {awaited} awaited"))
 
 
 WATERMARK_AGE_MS_MAX = 6 * 24 * 3_600_000
@@ -152,8 +171,6 @@ def _is_releasable(facts: EpisodeFacts, hold: Hold) -> bool:
     """A hold ends by a look taken after it was placed that is not older than its cause (ADR 0002)."""
     view = facts.leg.view
     if view is None or hold.reason in WAITS_FOR_A_PERSON:
-        return False
-    if hold.reason is HoldReason.UNKNOWN_ORDER and any(order.state.blocks_symbol for order in facts.leg.orders):
         return False
     if view.as_of_ms < hold.cause_as_of_ms or view.read_ms <= hold.opened_ms:
         return False

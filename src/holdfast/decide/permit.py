@@ -50,7 +50,6 @@ from typing import TYPE_CHECKING
 from holdfast.decide.close import side_that_shrinks
 from holdfast.domain.amounts import ZERO, format_amount, is_on_step, sign_of
 from holdfast.domain.names import client_order_id
-from holdfast.domain.order import OrderState
 from holdfast.domain.permit import Permit, Refusal
 from holdfast.domain.reasons import Reason
 from holdfast.domain.sides import (
@@ -225,18 +224,11 @@ def _reconciled(facts: PermitFacts) -> Refusal | None:
     if not 0 <= stamp_age <= facts.limits.stamp_age_ms_max:
         return refuse(Reason.STAMP_STALE, f"the reconciler's proof is {stamp_age} ms old")
     for order in facts.orders:
-        if _is_pending(order):
+        if order.is_pending:
             return _refuse_for_now(Reason.ORDER_PENDING, f"order {order.client_order_id} is {order.state.value}")
     if not facts.ledger.is_agreed:
         return _refuse_for_now(Reason.NOT_AGREED, f"ledger version {facts.ledger.version} is not agreed yet")
     return None
-
-
-def _is_pending(order: Order) -> bool:
-    """Row 15: what it did, or may do at any moment, is not in the ledger yet."""
-    if order.state.blocks_symbol or order.executed_qty > order.booked_qty:
-        return True
-    return order.state is OrderState.OPEN and order.order_type is OrderType.MARKET
 
 
 def _reduces(facts: PermitFacts) -> bool:

@@ -135,6 +135,16 @@ class Order:
         return self.state.is_final and self.booked_qty >= self.executed_qty
 
     @property
+    def is_pending(self) -> bool:
+        """Tell whether what it did, or may do at any moment, is not booked: in flight, UNKNOWN, executed beyond that.
+
+        A MARKET order that the venue has not ended is; a LIMIT order that rests, with its fills booked, is not.
+        """
+        if self.state.blocks_symbol or self.executed_qty > self.booked_qty:
+            return True
+        return self.state is OrderState.OPEN and self.order_type is OrderType.MARKET
+
+    @property
     def unbooked_max(self) -> Decimal:
         """The most that it may have executed without our having booked it (base asset, >= 0)."""
         if self.state.is_final:

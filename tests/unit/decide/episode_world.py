@@ -14,7 +14,7 @@ from holdfast.domain.close import CloseState
 from holdfast.domain.hold import Hold, HoldOwner, HoldReason, NextStep, StepKind
 from holdfast.domain.limits import DeficitPolicy, ForeignPolicy, ReconcileClose, UnledgeredPolicy
 from holdfast.domain.order import OrderState
-from holdfast.domain.sides import Source, TradingState
+from holdfast.domain.sides import OrderType, Source, TradingState
 from tests.unit.decide.samples import (
     CLOSE,
     HOLD,
@@ -53,7 +53,7 @@ class World:
     unfinished: str = "none"
     evidence: str = "whole"
     second: str = "same"
-    order: OrderState | None = None
+    order: str = "none"
     foreign: ForeignPolicy = ForeignPolicy.CLOSE
     deficit: DeficitPolicy = DeficitPolicy.HOLD
     unledgered: UnledgeredPolicy = UnledgeredPolicy.CLOSE
@@ -107,7 +107,7 @@ DIMENSIONS: dict[str, tuple[Any, ...]] = {
         "before our fill",
         *SAME_READ,
     ),
-    "order": (None, OrderState.UNKNOWN, OrderState.OPEN),
+    "order": ("none", "unknown", "rests"),
     "foreign": tuple(ForeignPolicy),
     "deficit": tuple(DeficitPolicy),
     "unledgered": tuple(UnledgeredPolicy),
@@ -118,6 +118,20 @@ DIMENSIONS: dict[str, tuple[Any, ...]] = {
     "deadline": ("before", "at", "after", "after, younger cause"),
 }
 
+ORDERS: dict[str, tuple[Order, ...]] = {
+    "none": (),
+    "claimed": (replace(ORDER, state=OrderState.CLAIMED),),
+    "sending": (ORDER,),
+    "unknown": (replace(ORDER, state=OrderState.UNKNOWN),),
+    "not ended": (replace(ORDER, state=OrderState.OPEN, executed_qty=D(2), booked_qty=D(2)),),
+    "rests": (replace(ORDER, state=OrderState.OPEN, order_type=OrderType.LIMIT, executed_qty=D(2), booked_qty=D(2)),),
+    "rests, unbooked": (replace(ORDER, state=OrderState.OPEN, order_type=OrderType.LIMIT, executed_qty=D(2)),),
+    "ended, unbooked": (replace(ORDER, state=OrderState.PARTIAL, executed_qty=D(2), booked_qty=D(1)),),
+    "settled": (replace(ORDER, state=OrderState.FILLED, executed_qty=D(2), booked_qty=D(2)),),
+    "one rests, one is sent": (replace(ORDER, state=OrderState.OPEN, order_type=OrderType.LIMIT), ORDER),
+}
+"""Own orders of the leg, by what is going on with them."""
+PENDING = frozenset(ORDERS) - {"none", "rests", "settled"}
 GIVEN_UP = World(
     status=Status.DEFICIT,
     hold=HoldReason.DEFICIT,
@@ -174,13 +188,15 @@ def differences() -> Iterator[World]:
 def agreed_world() -> Iterator[World]:
     """Every input of the AGREED and SETTLING rows."""
     closes = ("none", "planned", "planned, expired", "claimed, expired", "person's", "person's, expired")
-    for hold, unfinished, order, agreed in product(
-        (*HOLDS, HoldReason.UNKNOWN_ORDER, HoldReason.FORCED_REDUCTION), closes, DIMENSIONS["order"], (True, False)
-    ):
+    holds = (*HOLDS, HoldReason.UNKNOWN_ORDER, HoldReason.FORCED_REDUCTION)
+    beside = [*product(closes, ("none", "unknown", "rests")), *(("none", order) for order in ORDERS)]
+    for hold, (unfinished, order), agreed in product(holds, dict.fromkeys(beside), (True, False)):
+        base = World(status=Status.AGREED, hold=hold, unfinished=unfinished, order=order, agreed=agreed)
         for as_of, read, source, own in product((-1, 0, 1), (-1, 0, 1), Source, (True, False)):
-            base = World(status=Status.AGREED, hold=hold, unfinished=unfinished, order=order, agreed=agreed)
             yield replace(base, as_of=as_of, read=read, source=source, operator_hold=own)
-        yield World(status=Status.SETTLING, hold=hold, unfinished=unfinished, order=order, agreed=agreed)
+        for evidence, as_of in product(("own", "own, old version"), (0, 1)):
+            yield replace(base, evidence=evidence, as_of=as_of)
+            yield replace(base, evidence=evidence, as_of=as_of, status=Status.SETTLING)
 
 
 def hold_of(world: World) -> Hold | None:
@@ -227,6 +243,7 @@ def _evidence(world: World) -> Evidence | None:
         "none": None,
         "old version": replace(whole, ledger_version=LEDGER.version - 1),
         "own": replace(whole, own=(TRADE,), own_ledger_qty=D(1)),
+        "own, old version": replace(whole, own=(TRADE,), own_ledger_qty=D(1), ledger_version=LEDGER.version - 1),
         "whole": whole,
         "stray": replace(whole, complete=False, stray=(TRADE,)),
         "incomplete": replace(whole, complete=False),
@@ -274,7 +291,6 @@ def build(world: World) -> tuple[EpisodeFacts, Verdict]:
     hold = hold_of(world)
     opened, cause = (hold.opened_ms, hold.cause_as_of_ms) if hold is not None else (OPENED, OPENED)
     view = replace(VIEW, amt=exchange, as_of_ms=cause + world.as_of, read_ms=opened + world.read, source=world.source)
-    orders: tuple[Order, ...] = () if world.order is None else (replace(ORDER, state=world.order),)
     limits = replace(
         LIMITS,
         foreign=world.foreign,
@@ -286,7 +302,7 @@ def build(world: World) -> tuple[EpisodeFacts, Verdict]:
     book = replace(LEDGER, amt=ledger, agreed_version=LEDGER.version if world.agreed else None)
     marks = {"none": None, "zero": ZERO, "low": D(10), "at the limit": D(1000)}
     facts = EpisodeFacts(
-        leg=LegFacts(NOW, limits, D(1), view, NOW, book, True, False, orders, None, _evidence(world)),
+        leg=LegFacts(NOW, limits, D(1), view, NOW, book, True, False, ORDERS[world.order], None, _evidence(world)),
         holds=tuple(
             each
             for each in (replace(HOLD, owner=HoldOwner.OPERATOR) if world.operator_hold else None, hold)

@@ -11,9 +11,8 @@ from holdfast.decide.reconcile import Status
 from holdfast.domain.hold import HoldReason, NextStep, StepKind
 from holdfast.domain.limits import DeficitPolicy, ForeignPolicy, ReconcileClose, UnledgeredPolicy
 from holdfast.domain.names import TradeId
-from holdfast.domain.order import OrderState
 from holdfast.domain.sides import Source, TradingState
-from tests.unit.decide.episode_world import World, agreed_world, build, differences
+from tests.unit.decide.episode_world import PENDING, World, agreed_world, build, differences
 from tests.unit.decide.samples import LIMITS, NOW
 from tests.unit.decide.tables import Row, hold_to
 
@@ -37,6 +36,7 @@ PERSONS = {
 }
 NOT_TRADING = VIEWS | {HoldReason.DEFICIT, HoldReason.DRIFT}
 DIFFER = {Status.EXCESS, Status.DEFICIT, Status.UNLEDGERED}
+BLOCKING = {"claimed", "sending", "unknown", "one rests, one is sent"}
 USEFUL = {"same", "smaller", "opposite", "flat", "at its age", "same read, another before"}
 
 
@@ -81,10 +81,10 @@ def void(world: World) -> bool:
 
 
 def releasable(world: World) -> bool:
-    """A look taken after the hold, newer than its cause, or as old but over REST."""
+    """A look taken after the hold, newer than its cause, or as old but over REST; no fill of ours may be missing."""
     if world.hold is None or world.hold in PERSONS or world.read <= 0:
         return False
-    if world.hold is HoldReason.UNKNOWN_ORDER and world.order is OrderState.UNKNOWN:
+    if world.order in PENDING:
         return False
     return world.as_of > 0 or (world.as_of == 0 and world.source is Source.REST)
 
@@ -115,7 +115,7 @@ DIFFERENCES: list[Row[World]] = [
     ),
     Row("own fills missing", differs(lambda w: w.evidence == "own"), MoveKind.REPAIR),
     Row("stray trades", differs(lambda w: w.evidence == "stray"), MoveKind.OPERATOR),
-    Row("own order", differs(lambda w: w.order is not None), MoveKind.LOOK),
+    Row("own order", differs(lambda w: w.order != "none"), MoveKind.LOOK),
     Row("no evidence", differs(lambda w: w.evidence in {"none", "old version"}), MoveKind.LOOK),
     Row("no second look", differs(lambda w: w.second == "none"), MoveKind.LOOK),
     Row("not explained yet", differs(lambda w: w.evidence != "whole" and not is_over(w)), MoveKind.LOOK),
@@ -163,13 +163,15 @@ AGREEMENTS: list[Row[World]] = [
     *OF_ANOTHER_MODE,
     Row(
         "doubted",
-        lambda w: w.status is Status.SETTLING and w.agreed and w.order is not OrderState.UNKNOWN,
+        lambda w: w.status is Status.SETTLING and w.agreed and w.order not in BLOCKING,
         MoveKind.DOUBT,
     ),
     Row("settling", lambda w: w.status is Status.SETTLING, MoveKind.LOOK),
     Row("void close", void, MoveKind.SUPERSEDE),
     Row("close under way", lambda w: w.unfinished != "none", MoveKind.WAIT),
-    Row("agrees", lambda w: not w.agreed or releasable(w), MoveKind.AGREE),
+    Row("own fills missing", lambda w: w.evidence == "own", MoveKind.REPAIR),
+    Row("agrees", lambda w: (not w.agreed and w.order not in PENDING) or releasable(w), MoveKind.AGREE),
+    Row("own order pending", lambda w: w.hold is None and not w.agreed, MoveKind.WAIT),
     Row("nothing", lambda w: w.hold is None, MoveKind.NOTHING),
     Row("a person's", lambda w: w.hold in PERSONS, MoveKind.OPERATOR),
     Row("look", lambda _: True, MoveKind.LOOK),

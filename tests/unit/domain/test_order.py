@@ -10,6 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from holdfast.domain.order import OrderState, VenueOrderStatus
+from holdfast.domain.sides import OrderType
 from tests.unit.decide.samples import ORDER, REPORT, ZERO, D
 
 FINAL = {
@@ -45,12 +46,16 @@ def test_fills_cut_in_any_way_move_the_ledger_alike(against: D, fills: list[D]) 
 
 @pytest.mark.parametrize("state", OrderState)
 def test_what_a_state_means(state: OrderState) -> None:
-    """Each state is final or not, blocks its symbol or not, and is settled only if final and fully booked."""
+    """Each state is final or not, blocks its symbol or not; settled is final and booked, pending may lack a fill."""
     assert state.is_final is (state in FINAL)
     assert state.blocks_symbol is (state in {OrderState.CLAIMED, OrderState.SENDING, OrderState.UNKNOWN})
     for executed, booked in product((0, 2, 5), (0, 2, 5)):
         order = replace(ORDER, state=state, executed_qty=D(executed), booked_qty=D(booked))
         assert order.is_settled is (state in FINAL and booked >= executed)
+        for order_type in OrderType:
+            is_unended = state is OrderState.OPEN and order_type is OrderType.MARKET
+            expected_pending = state.blocks_symbol or is_unended or executed > booked
+            assert replace(order, order_type=order_type).is_pending is expected_pending
         expected = (executed if state in FINAL else 5) - booked
         assert order.unbooked_max == max(expected, 0)
 
