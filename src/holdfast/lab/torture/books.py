@@ -68,9 +68,12 @@ class Leg:
             self.past.append((now_ms, self.drift, self.position))
 
     def was_free_since(self, since_ms: float) -> bool:
-        """Tell whether there was a moment without drift since then."""
-        for at_ms, drift, _position in reversed(self.past):
-            if drift == ZERO:
+        """Tell whether there was a moment without drift since then: by what is rightful now, or was at that moment.
+
+        A ledger that takes over what others traded agrees with what was held when that was read.
+        """
+        for at_ms, drift, position in reversed(self.past):
+            if ZERO in {drift, position - self.rightful}:
                 return True
             if at_ms <= since_ms:
                 return False

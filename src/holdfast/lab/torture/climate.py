@@ -25,7 +25,9 @@ class Climate:
     """Histories in which a person answers pages while things go wrong."""
     resting_max: int
     """Resting orders more, half of which are cancelled by plan."""
+    moments_factor: int
+    """How much more often than usual something waits for its moment."""
 
 
-USUAL: Final = Climate(9, 0.5, 0.2, 0.2, 0.0, 0)
-STORM: Final = Climate(22, 0.3, 0.6, 0.5, 0.7, 6)
+USUAL: Final = Climate(9, 0.5, 0.2, 0.2, 0.0, 0, 1)
+STORM: Final = Climate(22, 0.3, 0.6, 0.5, 0.7, 6, 3)

@@ -42,6 +42,8 @@ SENDS_MAX: Final = 5
 SHRINKING: Final = frozenset({("LONG", "SELL"), ("SHORT", "BUY")})
 ASK_AGAIN_MS: Final = 5_000
 OLD_MS: Final = 60_000
+OVERTAKES_MS: Final = 40
+"""How soon a person trades once a close was planned."""
 
 
 def at_once(coroutine: Coroutine[None, None, Value]) -> Value:
@@ -89,6 +91,8 @@ class Desk:
                 self.forge(str(act.args[0]))
             case "hand before close" | "hand after order" | "before read":
                 self._ambushes.append((act.kind, act))
+            case "upon":
+                self._await(str(act.args[0]), str(act.args[1]), int(act.args[2]))
             case "operator":
                 self._operator(str(act.args[0]), str(act.args[1]))
             case _:
@@ -201,6 +205,29 @@ class Desk:
                     "trade by hand as a close arrives" if is_close else "trade by hand as an order arrives"
                 )
                 self._hand("hand", replace(act, args=(symbol, *act.args[1:])))
+
+    def _await(self, kind: str, word: str, lots: int) -> None:
+        self.machine.awaiting.append(
+            (
+                EntryKind(kind),
+                lambda: self.machine.net.later(OVERTAKES_MS, self._overtake, word, lots),
+            )
+        )
+
+    def _overtake(self, word: str, lots: int) -> None:
+        """Trade on the leg of a planned close before anybody claims it."""
+        closes = at_once(self.journal.query(AccountId(ACCOUNT), lambda reads: reads.planned_closes()))
+        if not closes:
+            return
+        close = closes[-1]
+        held = "SHORT" if close.leg.position_side is LegSide.SHORT else "LONG"
+        self.machine.hit("trade by hand between a close's plan and its claim")
+        if word == "hand part":
+            part = (close.qty / 2).quantize(Decimal("0.001"))
+            if part > 0:
+                self._by_hand(close.leg.symbol, Side(close.side.value), part, self.exchange.leg_side(held))
+        else:
+            self._hand(word, Act(0, word, (close.leg.symbol, "BUY", held, lots)))
 
     def before_read(self, symbol: str) -> None:
         """Called as somebody asks for a symbol's position: if it is for a close, the worst happens first."""

@@ -17,6 +17,7 @@ from holdfast.lab.torture.settings import PREFIX
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from holdfast.domain.entry import EntryKind
     from holdfast.domain.operator import Alert
     from holdfast.lab.torture.bus import MemoryValkey
     from holdfast.lab.torture.chronicle import Chronicle
@@ -91,6 +92,8 @@ class Machine:
     """A kind of journal entry: whose process commits the next one dies right after the commit."""
     newest: Callable[[str], int] = lambda _kind: 0
     """The number of the newest entry of a kind."""
+    awaiting: list[tuple[EntryKind, Callable[[], None]]] = field(default_factory=list)
+    """What happens as the next entry of a kind is committed, before anything else does."""
     pages: list[tuple[float, Alert]] = field(default_factory=list)
     """When which alert reached the person."""
     paged: Callable[[Alert], None] = lambda _alert: None

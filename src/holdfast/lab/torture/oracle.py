@@ -5,12 +5,13 @@ Safety at every step is `books`' (S1 to S7) and this:
     S8   a result that says executed=false names its error
     S9   no key, secret or password shows on the bus, on the pager or in the journal
     S10   no process ends by what nobody foresaw, none halts the account by itself, nothing is raised unheard
-    S11 to S20 are `watch`'s
+    S11 to S20 are `watch`'s, S23 is `dues`'
 
 In the end, when faults have stopped and the product had its time:
 
     L1   every order is settled, every close over, every request answered
-    L2   every hold is released, or waits for a person who was told; none that was placed is gone without a release
+    L2   every hold is released, or waits for a person who was told; none that was placed is gone without a release;
+         every alert reached the pager
     L3   every plan that the system took has its result, and that is what the exchange says
     L4   every trade of ours is booked once, with its quantity
     L5   the ledger is what rightly was traded; the position is the ledger, but where a hold says so
@@ -33,6 +34,7 @@ from holdfast.domain.sides import TradingState
 from holdfast.lab.torture.audit import Audit
 from holdfast.lab.torture.books import PREFIX, ZERO, Books
 from holdfast.lab.torture.desk import at_once
+from holdfast.lab.torture.dues import Dues
 from holdfast.lab.torture.machine import KEYS
 from holdfast.lab.torture.settings import ACCOUNT, CANARIES
 from holdfast.lab.torture.streams import Stream, shown
@@ -88,6 +90,7 @@ class Oracle:
     audit: Audit = field(default_factory=Audit)
     books: Books = field(init=False)
     watch: Watch = field(init=False)
+    dues: Dues = field(init=False)
     lines: list[str] = field(default_factory=list)
     """What the product logged, where it did."""
     _last_result: tuple[int, int] = (0, 0)
@@ -99,6 +102,7 @@ class Oracle:
             self.exchange.venue.exchange, self.audit, self._read_on, self.machine.chronicle.now_ms, self.accuse
         )
         self.watch = Watch(self.books, self.accuse, self.desk.plans)
+        self.dues = Dues(self.machine.chronicle.now_ms, self.accuse)
 
     def accuse(self, what: str) -> None:
         """Note a violation."""
@@ -119,6 +123,11 @@ class Oracle:
         self._read_on()
         self.books.look()
         self.watch.judge_releases()
+
+    def time_passed(self) -> None:
+        """Judge what becomes wrong by nothing being done; asked every now and then."""
+        if self.audit.holds:
+            at_once(self.journal.query(NAME, self.dues.look))
 
     def arrives(self, owner: str, request: Request) -> None:
         """An order of ours, or a question about one symbol's position, arrives at the exchange."""
@@ -196,6 +205,10 @@ class Oracle:
 
     def _unfinished(self, reads: Reads) -> Iterator[str]:
         yield from _under_way(reads)
+        told = {paged.alert_id for _, paged in self.machine.pages}
+        for alert in reads.alerts_unacked():
+            if alert.alert_id not in told:
+                yield f"L2: {alert.alert_id} ({alert.title}: {alert.text}) never reached a person"
         holds = reads.open_holds(None)
         for hold in holds:
             if not self._waits_for_a_person(reads, hold):

@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Final
 
 from holdfast.lab.torture.acts import ACTIVE_MS, BEGIN_MS, SYMBOLS, Act, Shape, drift_at, moment
 from holdfast.lab.torture.climate import USUAL
+from holdfast.lab.torture.moments import draw_moments
 from holdfast.sim.core.fault_names import FaultName
 
 if TYPE_CHECKING:
@@ -64,11 +65,13 @@ def draw(seed: int, climate: Climate = USUAL) -> Schedule:
     shape = replace(shape, is_logged=more.random() < LOGGED_SHARE)
     worst_deeds, worst_faults = _worst(more, climate)
     worst_faults += _lost(Random(f"holdfast torture, the lost answers of {seed}"))  # noqa: S311 - as above
-    faults = _in_order((*faults, *worst_faults))
+    awaited = Random(f"holdfast torture, what waits for its moment in {seed}")  # noqa: S311 - as above
+    awaited_deeds, awaited_faults = draw_moments(awaited, climate)
+    faults = _in_order((*faults, *worst_faults, *awaited_faults))
     busy = Random(f"holdfast torture, who is on duty in {seed}")  # noqa: S311 - as above
     if busy.random() < climate.duty_share:
         shape = replace(shape, duty_ms=busy.choice((200, 700, 2_000)))
-    deeds = _in_order((*deeds, *worst_deeds, *_resting(busy, shape, climate)))
+    deeds = _in_order((*deeds, *worst_deeds, *_resting(busy, shape, climate), *awaited_deeds))
     return Schedule(seed, shape, deeds, faults)
 
 

@@ -8,8 +8,12 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from decimal import Decimal
+from functools import partial
 from typing import TYPE_CHECKING, Final
 
+from holdfast.compose import ServiceName
+from holdfast.domain.entry import EntryKind
+from holdfast.lab.torture.acts import Act
 from holdfast.lab.torture.machine import KEYS
 from holdfast.lab.torture.schedule import LOT
 from holdfast.sim.core.account import Mode, Restriction
@@ -25,7 +29,6 @@ from holdfast.sim.core.resting import cancel_all
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from holdfast.lab.torture.acts import Act
     from holdfast.lab.torture.bus import Picture
     from holdfast.lab.torture.clock import VirtualClock
     from holdfast.lab.torture.exchange import WorldExchange
@@ -33,6 +36,7 @@ if TYPE_CHECKING:
     from holdfast.lab.torture.unit import Unit
 
 Args = tuple[int | str, ...]
+RECONCILE_ALONE: Final = (ServiceName.RECONCILE,)
 ORDER_PATH: Final = "/fapi/v1/order"
 
 
@@ -67,6 +71,7 @@ class Trouble:
         machine.net.weather.torn_answers = 0
         machine.bus_cuts = ()
         machine.deadly = ""
+        machine.awaiting.clear()
         machine.pager_is_down = False
         self._disk_again()
         self._bus_again()
@@ -103,6 +108,10 @@ class Trouble:
         refusals, self.machine.disk.refusals = self.machine.disk.refusals, 0
         if refusals:
             self.machine.hits["disk full"] += refusals
+
+    def _do_upon(self, kind: str, word: str, *args: int | str) -> None:
+        now_ms = int(self.machine.chronicle.now_ms())
+        self.machine.awaiting.append((EntryKind(kind), partial(self.strike, Act(now_ms, word, args))))
 
     def _later(self, delay_ms: int | str, end: Callable[..., None], *args: object) -> None:
         self.machine.net.later(int(delay_ms), self._unless_calm, end, *args)
@@ -148,6 +157,11 @@ class Trouble:
     def _resume(self, unit: Unit) -> None:
         if unit.life is not None:
             unit.life.resume()
+
+    def _do_stand_still(self, apply_ms: int, reconcile_ms: int) -> None:
+        """Everything stops at once; a reconciler of its own may go on later than apply."""
+        for index, unit in enumerate(self.machine.units):
+            self._do_pause(index, reconcile_ms if unit.services == RECONCILE_ALONE else apply_ms)
 
     def _do_power_loss(self, dark_ms: int) -> None:
         if not self.machine.is_off:
@@ -209,6 +223,10 @@ class Trouble:
 
     def _do_stale(self, name: str, lag_ms: int, for_ms: int) -> None:
         fault = self._arm(name, name, Match(), 0, lag_ms)
+        self._later(for_ms, self._disarm, fault)
+
+    def _do_no_answers(self, path: str, for_ms: int) -> None:
+        fault = self._arm(FaultName.RESET_NOT_EXECUTED, f"no answers of {path}", Match(method="GET", path=path), 0, 0)
         self._later(for_ms, self._disarm, fault)
 
     def _disarm(self, fault: Fault) -> None:

@@ -123,7 +123,7 @@ class World:
         self.desk.forge = Intruder(self.machine, self.oracle.watch).forge
         self.machine.newest = lambda kind: _newest(journal, EntryKind(kind))
         net.arrives = self._arrives
-        self.machine.committed = self.oracle.journal_written
+        self.machine.committed = self._committed
         self.machine.bus_written = self.oracle.bus_changed
         if shape.duty_ms:
             self.machine.paged = self._answer
@@ -165,6 +165,15 @@ class World:
             left=self.prompter.left,
         )
 
+    def _committed(self) -> None:
+        audit, awaiting = self.oracle.audit, tuple(self.machine.awaiting)
+        before = [audit.count(kind) for kind, _strike in awaiting]
+        self.oracle.journal_written()
+        for each, count in zip(awaiting, before, strict=True):
+            if audit.count(each[0]) > count:
+                self.machine.awaiting.remove(each)
+                each[1]()
+
     def _arrives(self, owner: str, request: Request) -> None:
         if request.method == "POST":
             self.oracle.arrives(owner, request)
@@ -197,6 +206,7 @@ class World:
         if self.is_over:
             return  # or time would go on for ever, should what is left of a history never end
         self.desk.exchange.tick()
+        self.oracle.time_passed()
         self.machine.net.later(TICK_MS, self._tick)
 
 

@@ -9,7 +9,7 @@ import pytest
 
 from holdfast.lab.torture.acts import Shape
 from holdfast.lab.torture.audit import Audit, Hold, Intent
-from holdfast.lab.torture.books import Books
+from holdfast.lab.torture.books import Books, Leg
 from holdfast.lab.torture.chronicle import Chronicle
 from holdfast.lab.torture.clock import VirtualClock
 from holdfast.lab.torture.dice import shared
@@ -157,3 +157,16 @@ def test_each_rule_is_noticed_when_it_is_broken(
 ) -> None:
     """One story a rule, and one that breaks none."""
     assert judged(story) == expected
+
+
+def test_a_ledger_that_took_over_a_trade_agrees_with_the_moment_at_which_that_was_held() -> None:
+    """The ledger follows a trade by hand after the position was taken away by force: both were equal before."""
+    leg = Leg(position=Decimal("-0.06"), rightful=Decimal("-0.04"))
+    leg.note(1_000.0)
+    leg.position = Decimal(0)
+    leg.note(2_000.0)
+    leg.rightful = Decimal("-0.06")
+    leg.note(2_300.0)
+
+    assert leg.was_free_since(1_500.0)
+    assert not leg.was_free_since(2_100.0)

@@ -56,7 +56,7 @@ def test_a_history_holds_what_is_promised() -> None:
     """Each has at least twenty plans, and the schedules of a few hundred seeds have every kind of fault."""
     kinds = Counter(act.kind for seed in range(300) for act in draw(seed).faults)
     plans = [sum(act.kind == "plan" for act in draw(seed).deeds) for seed in range(300)]
-    assert set(kinds) == {*KINDS, "kill after"}
+    assert set(kinds) == {*KINDS, "kill after", "upon"}
     assert min(plans) >= PLANS_MIN
 
 

@@ -24,7 +24,7 @@ what a bug needs to matter (`plants/needs.py`: a retried request needs an answer
 so a plant took at most its seed plus one schedules.
 
 The rule is the first one that was broken: S1 to S7 are told in `lab/torture/books.py`, S8 to S10 and L1 to L7 in
-`oracle.py`, S11 to S20 in `watch.py`.
+`oracle.py`, S11 to S20 in `watch.py`, S23 in `dues.py`.
 
 | plant | what the code does now | caught by | histories played | seed |
 |---|---|---|---|---|
@@ -76,10 +76,9 @@ UNSEEN: Final = """
 ## Planted, and not seen yet
 
 These were planted too, and the histories played (25 to 124 of those that had what they need) did not show them: holes
-in the world, until it is wide enough. They are not kept among the plants. A close claimed after its life; a fresh
-position of another sign, or a fresh drift that is smaller, not looked at; a hold that ends by a view older than its
+in the world, until it is wide enough. They are not kept among the plants. A hold that ends by a view older than its
 cause; a view older than our last fill believed; the answer that came last believed, not the one of the last moment; own
-missing fills taken for others'; an alert that nobody took counted as delivered; an overdue step that stays silent.
+missing fills taken for others'.
 """
 
 

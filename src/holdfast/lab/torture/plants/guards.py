@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from holdfast.decide import guardrails
 from holdfast.lab.torture.plants.catalogue import Catalogue, adder
-from holdfast.lab.torture.plants.needs import act
+from holdfast.lab.torture.plants.needs import act, both
 from holdfast.lab.torture.plants.swaps import without
 
 if TYPE_CHECKING:
@@ -53,6 +53,29 @@ def _differs() -> AbstractContextManager[None]:
 )
 def _journaled() -> AbstractContextManager[None]:
     return without(guardrails.judge_message, "'journaled'")
+
+
+@_plant("skip-guard-expired", "a close may be claimed after its life", act("upon CLOSE_PLANNED"))
+def _expired() -> AbstractContextManager[None]:
+    return without(guardrails._authority, "'expired'")
+
+
+@_plant(
+    "skip-guard-flipped",
+    "a close may be claimed when the fresh position has another sign than the planned one",
+    both(act("upon CLOSE_PLANNED hand flip"), act("upon CLOSE_PLANNED stand still")),
+)
+def _flipped() -> AbstractContextManager[None]:
+    return without(guardrails._position, "'flipped'")
+
+
+@_plant(
+    "skip-guard-above-drift",
+    "a close may be claimed for more than the fresh drift",
+    both(act("upon CLOSE_PLANNED hand"), act("upon CLOSE_PLANNED stand still")),
+)
+def _above_drift() -> AbstractContextManager[None]:
+    return without(guardrails._drift, "'above_drift'")
 
 
 @_plant("skip-guard-halted", "a close may be claimed while trading is halted", act("before read halt"))

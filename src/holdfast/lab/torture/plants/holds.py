@@ -7,6 +7,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from holdfast.decide import close as sizing
+from holdfast.decide import episode
 from holdfast.domain.amounts import ZERO
 from holdfast.domain.entry import Entry, EntryKind
 from holdfast.domain.errors import BusUnavailable, VenueUnavailable
@@ -17,6 +18,7 @@ from holdfast.journal.reads import SqlReads
 from holdfast.lab.torture.plants.catalogue import Catalogue, adder
 from holdfast.lab.torture.plants.needs import CRASH, DRIFT, act, both
 from holdfast.lab.torture.plants.swaps import everywhere, swapped
+from holdfast.services.alerting import Alerting
 from holdfast.services.reconcile import Reconciler
 from holdfast.services.requests import Requests
 from holdfast.venues.binance.reader import BinanceReader
@@ -26,8 +28,10 @@ if TYPE_CHECKING:
     from contextlib import AbstractContextManager
     from decimal import Decimal
 
+    from holdfast.decide.move import EpisodeFacts, Move
     from holdfast.domain.hold import Hold
     from holdfast.domain.names import Symbol
+    from holdfast.domain.operator import Alert
 
 HOLDS: Catalogue = {}
 _plant = adder(HOLDS)
@@ -138,6 +142,31 @@ def _by_bus() -> AbstractContextManager[None]:
             await context.transact(read=lambda reads: reads.open_holds(None), decide=lambda _: None, write=write)
 
     return swapped(Requests, "run_imports", obedient)
+
+
+@_plant("alert-lost", "an alert that no channel took counts as delivered", act("pager down"))
+def _unheard() -> AbstractContextManager[None]:
+    record = Alerting._record
+
+    async def delivered(self: Any, alert: Alert, *, taken: bool) -> None:
+        del taken
+        await record(self, alert, taken=True)
+
+    return swapped(Alerting, "_record", delivered)
+
+
+@_plant("overdue-is-silent", "a step that is overdue stays as it is, and no person is told", act("no answers"))
+def _silent() -> AbstractContextManager[None]:
+    weigh = episode._with_step_that_stands
+
+    def patient(facts: EpisodeFacts, hold: Hold, move: Move) -> Move:
+        weighed = weigh(facts, hold, move)
+        step = weighed.step
+        if step is not None and step.text.startswith("overdue: "):
+            return replace(move, step=hold.next_step)
+        return weighed
+
+    return swapped(episode, "_with_step_that_stands", patient)
 
 
 @_plant(
