@@ -303,11 +303,12 @@ KINDS: Final[dict[str, Callable[[Random, Shape], tuple[int | str, ...]]]] = {
     "mode changed": lambda rng, _shape: (rng.choice((0, 800)),),
 }
 """Every fault, and how its numbers are drawn."""
-FAULT_KINDS: Final = frozenset({*KINDS, "kill after"})
+FAULT_KINDS: Final = frozenset({*KINDS, "kill after", "upon"})
 DEED_KINDS: Final = frozenset(
     {
         *("plan", "cancel plan", "repeat", *ODDITIES, "forge", "operator"),
         *("hand", "hand flatten", "hand flip", "hand halve", "hand before close", "hand after order", "before read"),
+        "upon",
     }
 )
 
