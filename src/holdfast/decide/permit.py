@@ -10,8 +10,8 @@
     |  5 | plan older than plan_age_ms_max, or past `expires`               | stale_plan                  |       |
     |  6 | plan from the future by more than plan_future_ms_max             | future_plan                 |       |
     |  7 | LIMIT without a price                                            | missing_field               |       |
-    |  8 | position side does not fit the mode                              | position_side_mismatch      |       |
-    |  9 | no baseline                                                      | no_baseline                 |       |
+    |  8 | no baseline: the account's mode is not known either              | no_baseline                 |       |
+    |  9 | position side does not fit the mode                              | position_side_mismatch      |       |
     | 10 | a hold stands on the symbol, on any leg                          | hold_active                 |       |
     | 11 | the bus could not be read for holds                              | bus_unreadable              |       |
     | 12 | the bus reading is too old or from the future                    | input_stale                 |       |
@@ -199,6 +199,8 @@ def _plan_itself(facts: PermitFacts) -> Refusal | None:
         return refuse(Reason.FUTURE_PLAN, f"the plan is {-age} ms ahead of the journal's clock")
     if plan.order_type is OrderType.LIMIT and plan.price is None:
         return refuse(Reason.MISSING_FIELD, "price: a LIMIT plan needs one")
+    if not facts.baseline:
+        return refuse(Reason.NO_BASELINE, "the account has had no first complete view yet")
     if leg_of_plan(facts.account, plan, facts.mode) != facts.ledger.leg:
         mode = facts.mode.value if facts.mode is not None else "not known yet"
         return refuse(Reason.POSITION_SIDE, f"the account's position mode is {mode}")
@@ -206,9 +208,7 @@ def _plan_itself(facts: PermitFacts) -> Refusal | None:
 
 
 def _reconciled(facts: PermitFacts) -> Refusal | None:
-    """Rows 9 to 16: permission is positive, fresh and atomic."""
-    if not facts.baseline:
-        return refuse(Reason.NO_BASELINE, "the account has had no first complete view yet")
+    """Rows 10 to 16: permission is positive, fresh and atomic."""
     for hold in facts.holds:
         return refuse(Reason.HOLD_ACTIVE, f"hold {hold.hold_id} stands ({hold.reason.value})")
     if facts.bus is None:

@@ -43,7 +43,7 @@ def old(at_ms: int, bound_ms: int) -> bool:
 
 
 def is_leg_wrong(f: PermitFacts) -> bool:
-    """Row 8, as a list of what fits."""
+    """Row 9, as a list of what fits."""
     named = f.plan.position_side
     fits = {
         (PositionMode.ONE_WAY, None): LEG,
@@ -173,8 +173,8 @@ ROWS: list[Row[PermitFacts]] = [
     ),
     Row("6", lambda f: f.plan.timestamp_ms > NOW + FUTURE, no(Reason.FUTURE_PLAN)),
     Row("7", lambda f: is_limit(f) and f.plan.price is None, no(Reason.MISSING_FIELD)),
-    Row("8", is_leg_wrong, no(Reason.POSITION_SIDE)),
-    Row("9", lambda f: not f.baseline, no(Reason.NO_BASELINE)),
+    Row("8", lambda f: not f.baseline, no(Reason.NO_BASELINE)),
+    Row("9", is_leg_wrong, no(Reason.POSITION_SIDE)),
     Row("10", lambda f: len(f.holds) > 0, no(Reason.HOLD_ACTIVE)),
     Row("11", lambda f: f.bus is None, no(Reason.BUS_UNREADABLE)),
     Row("12", lambda f: f.bus is not None and old(f.bus.read_ms, LIMITS.input_age_ms_max), no(Reason.INPUT_STALE)),
