@@ -344,7 +344,7 @@ inline see(e, s) {
 #define CLOSABLE (SAME(vwE, l2E) -> (LEAST(SHRINKS(vwE), SHRINKS(l2E))) : 0)
 /* by a view read after it was placed, not older than its cause; not while its UNKNOWN order is one */
 #define ANY_FLIES (FLIES(0) || FLIES(1) || FLIES(2) || FLIES(3))
-#define RELEASABLE (hold && vwAfter && vwS >= cause && (!unk || !ANY_FLIES || P(RELEASE_UNDER_UNKNOWN)))
+#define RELEASABLE (hold && vwAfter && vwS >= cause)
 #define STANDS (!ANY_LIVE || P(CLOSE_BESIDE_ORDERS) || P(TWO_CLOSES))
 #define FREE(c) (cst[c] == ABSENT || (P(ATTEMPTS_UNBOUNDED) && cst[c] == OVER && acc[c] == 0 && !net[c] && win[c] == 0))
 #define DECIDABLE (hold && VIEW_COUNTS && D != 0 && STANDS && l2 && (l2S >= lf || P(OLD_VIEWS_COUNT)) && \
@@ -383,7 +383,7 @@ inline reconciles() {
     :: d_step { VIEW_COUNTS && D != 0 && !hold ->
         place_hold(vwS); printf(">> reconcile holds: %d at the exchange, %d in the ledger\n", vwE, L) }
     :: d_step { VIEW_COUNTS && D == 0 && (!ANY_UNFINISHED || P(RELEASE_UNDER_CLOSE)) &&
-        (!agreed || RELEASABLE) ->
+        (!ANY_LIVE || P(RELEASE_UNDER_UNKNOWN)) && (!agreed || RELEASABLE) ->
         agreed = 1;
         if
         :: RELEASABLE ->

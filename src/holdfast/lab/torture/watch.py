@@ -10,7 +10,8 @@
     S18  a process whose lease another has taken sends no order
     S19  a forged message is answered, with the name of its flaw
     S20  a hold for a drift or a deficit ends by itself only if there was a moment without one since it was placed, no
-         longer ago than a read may be old; while an order of ours is not booked yet, nobody can know
+         longer ago than a read may be old; and not while the audit itself knows of an order of ours on its leg that is
+         in flight, UNKNOWN, or executed beyond what is booked: that could hide a drift of its size
 
 Numbers are those that the product promises its users (its limits' documented defaults), not read from its code.
 """
@@ -61,8 +62,10 @@ class Watch:
     _answers: set[str] = field(default_factory=set)
     """Forged messages that were answered."""
     _is_halted: bool = False
-    _orders: dict[str, tuple[str, str]] = field(default_factory=dict)
-    """Symbol and state by plan id."""
+    _orders: dict[str, tuple[LegKey, str]] = field(default_factory=dict)
+    """Leg and state by plan id."""
+    _unbooked: dict[str, Decimal] = field(default_factory=dict)
+    """By plan id, what the audit says was executed and is not booked."""
     _agreed: dict[str, set[int]] = field(default_factory=lambda: defaultdict(set))
     """Ledger versions that the reconciler agreed with, of any leg of a symbol: the audit does not always say which."""
     _planned: dict[str, int] = field(default_factory=dict)
@@ -98,7 +101,11 @@ class Watch:
             case EntryKind.INTENT:
                 self._intent(journaled, body)
             case EntryKind.ORDER_OUTCOME:
-                self._orders[plan_id] = (str(journaled.entry.symbol), str(body["state"]))
+                self._orders[plan_id] = (self._leg(journaled, body), str(body["state"]))
+                self._unbooked[plan_id] = Decimal(body["executed_qty"]) - Decimal(body["booked_qty"])
+            case EntryKind.FILL | EntryKind.REPAIR if "trades" in body:
+                booked = sum(Decimal(trade["qty"]) for trade in body["trades"])
+                self._unbooked[plan_id] = self._unbooked.get(plan_id, Decimal(0)) - booked
             case EntryKind.PLAN_REFUSED | EntryKind.CLOSE_REFUSED:
                 self._orders.pop(plan_id, None)
             case EntryKind.CLOSE_PLANNED:
@@ -115,6 +122,12 @@ class Watch:
                 self._placed[hold_id] = (self._leg(journaled, body), self.books.now_ms())
             case EntryKind.HOLD_RELEASED if body.get("reason") in AGREEMENT_ENDS and "who" not in body:
                 self._ended.append(hold_id)
+                leg = self._leg(journaled, body)
+                for plan_id, (where, state) in self._orders.items():
+                    if where == leg and (state in OPEN_STATES or self._unbooked.get(plan_id, 0) > 0):
+                        self.accuse(
+                            f"S20: {hold_id} was released while the order of {plan_id} was {state}, not all booked"
+                        )
 
     @staticmethod
     def _leg(journaled: JournaledEntry, body: dict[str, Any]) -> LegKey:
@@ -138,7 +151,7 @@ class Watch:
 
     def _is_settling(self, leg: LegKey) -> bool:
         """Tell whether an order of ours is not booked yet: a drift of its size, against it, cannot be seen then."""
-        is_open = any(where == leg[0] and state in OPEN_STATES for where, state in self._orders.values())
+        is_open = any(where[0] == leg[0] and state in OPEN_STATES for where, state in self._orders.values())
         return is_open or self.books.has_unbooked(leg)
 
     def _agreement(self, journaled: JournaledEntry, body: dict[str, Any]) -> None:
@@ -153,14 +166,14 @@ class Watch:
             self._execute(journaled, body, name, symbol)
         elif decision == "RECONCILE_CLOSE":
             self._close(journaled, name)
-        self._orders[str(journaled.entry.plan_id)] = (symbol, "sending")
+        self._orders[str(journaled.entry.plan_id)] = (self._leg(journaled, body), "sending")
 
     def _execute(self, journaled: JournaledEntry, body: dict[str, Any], name: str, symbol: str) -> None:
         stamp, plan_id = body["stamp_ms"], str(journaled.entry.plan_id)
         if stamp is None or not 0 <= journaled.at_ms - int(stamp) <= STAMP_AGE_MS_MAX:
             self.accuse(f"S12: {name} was permitted at {journaled.at_ms}, the stamp was {stamp}")
         for other, (where, state) in self._orders.items():
-            if where == symbol and other != plan_id and state in OPEN_STATES:
+            if where[0] == symbol and other != plan_id and state in OPEN_STATES:
                 self.accuse(f"S13: {name} was permitted while the order of {other} was {state}")
         plan = self.plans.get(plan_id)
         if plan is not None and journaled.at_ms - int(plan["timestamp"]) > PLAN_AGE_MS_MAX:
