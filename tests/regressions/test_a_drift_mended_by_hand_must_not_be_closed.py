@@ -7,10 +7,11 @@ from dataclasses import replace
 import pytest
 
 from holdfast.decide.episode import next_move
-from holdfast.decide.guardrails import permit_close, plan_of
+from holdfast.decide.guardrails import permit_close
 from holdfast.decide.move import EpisodeFacts, MoveKind
 from holdfast.decide.permit import permit_execute
 from holdfast.decide.reconcile import LegFacts, judge
+from holdfast.domain.close import plan_of_close
 from holdfast.domain.permit import Permit, Refusal
 from holdfast.domain.reasons import Reason
 from holdfast.domain.sides import TradingState
@@ -41,7 +42,7 @@ def test_the_queued_close_meets_the_fresh_position(exchange: str, reason: Reason
 def test_a_small_close_of_a_mended_drift_is_refused_as_gone() -> None:
     """Even a close that the position would bear is refused once exchange and ledger agree."""
     small = replace(CLOSE, qty=D(1))
-    given = replace(GOOD, plan=plan_of(small), close=small, unfinished=small)
+    given = replace(GOOD, plan=plan_of_close(small), close=small, unfinished=small)
     refusal = permit_close(replace(given, position=replace(VIEW, amt=D(2))))
     assert isinstance(refusal, Refusal)
     assert refusal.reason is Reason.DRIFT_GONE
@@ -61,7 +62,7 @@ def test_the_reconciler_takes_the_planned_close_back() -> None:
 def test_an_expired_close_is_refused(late_ms: int) -> None:
     """A close past its life is refused, a millisecond or ten days later, however well it is journaled."""
     old = replace(CLOSE, created_ms=NOW - late_ms - 5_000, expires_ms=NOW - late_ms)
-    refusal = permit_close(replace(GOOD, plan=plan_of(old), close=old, unfinished=old))
+    refusal = permit_close(replace(GOOD, plan=plan_of_close(old), close=old, unfinished=old))
     assert isinstance(refusal, Refusal)
     assert refusal.reason is Reason.EXPIRED
 

@@ -7,8 +7,9 @@ from dataclasses import replace
 import pytest
 
 from holdfast.decide.close import plan_close
-from holdfast.decide.guardrails import permit_close, plan_of
+from holdfast.decide.guardrails import permit_close
 from holdfast.decide.permit import permit_execute
+from holdfast.domain.close import plan_of_close
 from holdfast.domain.permit import Permit, Refusal
 from holdfast.domain.reasons import Reason
 from holdfast.domain.sides import PlanSide, Side
@@ -26,7 +27,7 @@ def test_a_short_is_closed_by_buying_from_plan_to_permit() -> None:
     )
     assert close is not None
     assert (close.side, close.qty) == (Side.BUY, D(4))
-    facts = replace(GOOD, plan=plan_of(close), close=close, unfinished=close)
+    facts = replace(GOOD, plan=plan_of_close(close), close=close, unfinished=close)
     facts = replace(facts, position=replace(VIEW, amt=SHORT), ledger=replace(LEDGER, amt=D(0)))
     choice = permit_close(facts)
     assert isinstance(choice, Permit)
@@ -38,7 +39,7 @@ def test_a_journaled_close_of_the_wrong_side_is_refused(held: D, wrong: Side) ->
     """A close whose side would raise the position is refused by the guardrails, journaled or not."""
     assert GOOD.close is not None
     close = replace(GOOD.close, side=wrong, qty=D(1))
-    facts = replace(GOOD, plan=plan_of(close), close=close, unfinished=close)
+    facts = replace(GOOD, plan=plan_of_close(close), close=close, unfinished=close)
     facts = replace(facts, position=replace(VIEW, amt=held), ledger=replace(LEDGER, amt=D(0)))
     refusal = permit_close(facts)
     assert isinstance(refusal, Refusal)

@@ -7,9 +7,10 @@ from dataclasses import replace
 import pytest
 
 from holdfast.decide.episode import next_move
-from holdfast.decide.guardrails import CloseFacts, permit_close, plan_of
+from holdfast.decide.guardrails import CloseFacts, permit_close
 from holdfast.decide.move import EpisodeFacts, MoveKind
 from holdfast.decide.reconcile import LegFacts, Status, judge
+from holdfast.domain.close import plan_of_close
 from holdfast.domain.permit import Permit, Refusal
 from holdfast.domain.reasons import Reason
 from holdfast.domain.sides import TradingState
@@ -58,7 +59,7 @@ def test_a_close_is_not_sent_on_a_position_from_before_our_fill(behind_ms: int) 
     position = replace(VIEW, amt=D("0.007"), as_of_ms=FILL_MS - behind_ms, read_ms=NOW)
     given = CloseFacts(
         account=ACCOUNT,
-        plan=plan_of(close),
+        plan=plan_of_close(close),
         close=close,
         hold=HOLD,
         now_ms=NOW,

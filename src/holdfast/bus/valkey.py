@@ -14,7 +14,8 @@ from holdfast.bus.copies import FREE_VALUES, commands_again, copy_commands
 from holdfast.bus.keys import EVENTS_KEPT, GROUP, PLANS_KEPT_MS, PREFIX_DEFAULT, RESULTS_KEPT, Keys, checked_consumer
 from holdfast.bus.outcomes import encode_event, encode_result
 from holdfast.bus.readiness import Readiness
-from holdfast.bus.wire import decode_entry, encode_plan, plan_of_close
+from holdfast.bus.wire import decode_entry, encode_plan
+from holdfast.domain.close import plan_of_close
 from holdfast.ports.bus import Backlog
 
 if TYPE_CHECKING:

@@ -47,7 +47,6 @@ from holdfast.domain.sides import Decision, OrderType, PlanSide, PositionSide, T
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from holdfast.domain.close import Close
 
 ENTRY_BYTES_MAX = 64 * 1024
 """Names and values of one entry together; a plan has a few hundred bytes."""
@@ -248,26 +247,6 @@ def encode_plan(plan: Plan) -> tuple[bytes, ...]:
         pairs["exchange_amt"] = format_amount(plan.close_claim.exchange_amt)
         pairs["ledger_amt"] = format_amount(plan.close_claim.ledger_amt)
     return flat_of({name: value for name, value in pairs.items() if value or name in REQUIRED})
-
-
-def plan_of_close(close: Close) -> Plan:
-    """The plan that stands for a journaled close on the plan stream: it only wakes the apply layer."""
-    hedged = close.leg.position_side is not PositionSide.BOTH
-    return Plan(
-        plan_id=close.plan_id,
-        symbol=close.leg.symbol,
-        decision=close.decision,
-        side=PlanSide.CLOSE,
-        qty=close.qty,
-        order_type=OrderType.MARKET,
-        reduce_only=True,
-        reason=close.reason,
-        timestamp_ms=close.created_ms,
-        position_side=close.leg.position_side if hedged else None,
-        source="reconcile" if close.decision is Decision.RECONCILE_CLOSE else "operator",
-        expires_ms=close.expires_ms,
-        close_claim=CloseClaim(close.hold_id, close.exchange_amt, close.ledger_amt) if close.hold_id else None,
-    )
 
 
 def boolean_text(value: bool) -> str:  # noqa: FBT001 - the value itself, not a switch

@@ -44,14 +44,13 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from holdfast.domain.amounts import ZERO, format_amount, is_on_step, same_sign, sign_of
-from holdfast.domain.close import Close, CloseState
+from holdfast.domain.close import Close, CloseState, plan_of_close
 from holdfast.domain.hold import StepKind
 from holdfast.domain.limits import ReconcileClose
 from holdfast.domain.names import client_order_id
 from holdfast.domain.permit import Permit, Refusal
-from holdfast.domain.plan import CloseClaim, Plan
 from holdfast.domain.reasons import Reason
-from holdfast.domain.sides import Decision, OrderType, PlanSide, PositionSide, TradingState
+from holdfast.domain.sides import Decision, OrderType, PlanSide, TradingState
 
 if TYPE_CHECKING:
     from decimal import Decimal
@@ -62,6 +61,7 @@ if TYPE_CHECKING:
     from holdfast.domain.limits import Limits
     from holdfast.domain.names import AccountId
     from holdfast.domain.order import Order
+    from holdfast.domain.plan import Plan
     from holdfast.domain.view import PositionView
 
 
@@ -92,29 +92,6 @@ class CloseFacts:
     """The leg's unfinished close."""
 
 
-def plan_of(close: Close) -> Plan:
-    """The close as it stands on the plan stream."""
-    claim = None
-    if close.hold_id is not None:
-        claim = CloseClaim(close.hold_id, close.exchange_amt, close.ledger_amt)
-    side = close.leg.position_side
-    return Plan(
-        plan_id=close.plan_id,
-        symbol=close.leg.symbol,
-        decision=close.decision,
-        side=PlanSide.CLOSE,
-        qty=close.qty,
-        order_type=OrderType.MARKET,
-        reduce_only=True,
-        reason=close.reason,
-        timestamp_ms=close.created_ms,
-        position_side=None if side is PositionSide.BOTH else side,
-        source="reconcile" if close.decision is Decision.RECONCILE_CLOSE else "operator",
-        expires_ms=close.expires_ms,
-        close_claim=claim,
-    )
-
-
 def judge_message(plan: Plan, close: Close | None, instrument: Instrument | None) -> Refusal | None:
     """Tell whether a message on the bus is the journal's close; a forged one is refused and touches nothing."""
     refusal = _message(plan, instrument)
@@ -122,7 +99,7 @@ def judge_message(plan: Plan, close: Close | None, instrument: Instrument | None
         return refusal
     if close is None:
         return _no("journaled", Reason.NOT_JOURNALED, "the journal knows no such close")
-    if plan_of(close).content_hash() != plan.content_hash() or _differs(plan, close):
+    if plan_of_close(close).content_hash() != plan.content_hash() or _differs(plan, close):
         return _no("differs", Reason.CLOSE_DIFFERS, "the message is not the close that the journal holds")
     return None
 
@@ -224,7 +201,7 @@ def _authority(facts: CloseFacts, close: Close) -> Refusal | None:
 
 def _differs(plan: Plan, close: Close) -> bool:
     """Compare what the content hash leaves out: the amounts the message claims and its life."""
-    canonical = plan_of(close)
+    canonical = plan_of_close(close)
     return plan.close_claim != canonical.close_claim or plan.expires_ms != canonical.expires_ms
 
 

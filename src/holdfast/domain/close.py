@@ -16,11 +16,14 @@ from dataclasses import dataclass
 from enum import Enum
 from typing import TYPE_CHECKING
 
+from holdfast.domain.plan import CloseClaim, Plan
+from holdfast.domain.sides import Decision, OrderType, PlanSide, PositionSide
+
 if TYPE_CHECKING:
     from decimal import Decimal
 
     from holdfast.domain.names import HoldId, PlanId
-    from holdfast.domain.sides import Decision, Leg, Side
+    from holdfast.domain.sides import Leg, Side
 
 
 class CloseState(Enum):
@@ -71,3 +74,26 @@ class Close:
     """1 for the first close of an episode."""
     state: CloseState
     approval: Approval | None = None
+
+
+def plan_of_close(close: Close) -> Plan:
+    """The plan that stands for a journaled close on the plan stream: it only wakes the apply layer."""
+    side = close.leg.position_side
+    claim = None
+    if close.hold_id is not None:
+        claim = CloseClaim(close.hold_id, close.exchange_amt, close.ledger_amt)
+    return Plan(
+        plan_id=close.plan_id,
+        symbol=close.leg.symbol,
+        decision=close.decision,
+        side=PlanSide.CLOSE,
+        qty=close.qty,
+        order_type=OrderType.MARKET,
+        reduce_only=True,
+        reason=close.reason,
+        timestamp_ms=close.created_ms,
+        position_side=None if side is PositionSide.BOTH else side,
+        source="reconcile" if close.decision is Decision.RECONCILE_CLOSE else "operator",
+        expires_ms=close.expires_ms,
+        close_claim=claim,
+    )

@@ -14,10 +14,10 @@ import asyncio
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-from holdfast.decide.guardrails import CloseFacts, judge_message, permit_close, plan_of
+from holdfast.decide.guardrails import CloseFacts, judge_message, permit_close
 from holdfast.decide.outcome import refused
 from holdfast.domain.amounts import format_amount
-from holdfast.domain.close import Close, CloseState
+from holdfast.domain.close import Close, CloseState, plan_of_close
 from holdfast.domain.entry import Entry, EntryKind, JournaledEntry
 from holdfast.domain.errors import VenueUnavailable
 from holdfast.domain.hold import HoldReason
@@ -180,7 +180,7 @@ class Closer:
         own = client_order_id(context.account, close.plan_id)
         return CloseFacts(
             account=context.account,
-            plan=plan_of(close),
+            plan=plan_of_close(close),
             close=journaled,
             hold=reads.hold(close.hold_id) if close.hold_id is not None else None,
             now_ms=reads.now_ms(),
@@ -276,7 +276,7 @@ def _refusals_in_a_row(tx: Tx, hold_id: HoldId) -> int:
 
 
 def _entry_of(close: Close) -> PlanEntry:
-    return PlanEntry("", plan_of(close), close.plan_id, close.leg.symbol, close.decision.value)
+    return PlanEntry("", plan_of_close(close), close.plan_id, close.leg.symbol, close.decision.value)
 
 
 def _saw(facts: CloseFacts) -> dict[str, str | int | None]:

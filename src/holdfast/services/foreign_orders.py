@@ -23,9 +23,8 @@ from holdfast.domain.foreign import ForeignOrder
 from holdfast.domain.hold import HoldReason, NextStep, StepKind
 from holdfast.domain.limits import ForeignOrderPolicy
 from holdfast.domain.names import is_our_client_order_id
-from holdfast.domain.operator import Alert
 from holdfast.ports.venue import Cancelled
-from holdfast.services.holding import Written, alert_person, hold_entry, put_persons_hold
+from holdfast.services.holding import Written, alert_person, hold_entry, new_alert, put_alert, put_persons_hold
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -125,7 +124,7 @@ class ForeignOrders:
 
         def write(tx: Tx, change: _Change, known: tuple[ForeignOrder, ...]) -> None:
             out.entries.clear()
-            out.alerted = out.changed = False
+            out.alerted = False
             for report in change.new:
                 self._write_new(tx, report, out)
             if change.new and self._context.limits.foreign_orders is not ForeignOrderPolicy.HOLD:
@@ -178,26 +177,8 @@ class ForeignOrders:
             f"open at the exchange and not ours: {named}{rest}. {does} (policy foreign_orders = "
             f"{policy.value}). Type: holdfast status (docs/runbooks/foreign-order.md)"
         )
-        now_ms, number = tx.now_ms(), tx.account().last_seq + 1
         symbol = change.new[0].symbol
-        alert = Alert(
-            alert_id=f"alert-{number}",
-            account=self._context.account,
-            hold_id=None,
-            symbol=symbol,
-            title=f"{symbol}: a foreign order rests",
-            text=text,
-            created_ms=now_ms,
-            delivered_ms=None,
-            acked_ms=None,
-            acked_by="",
-            deliveries=0,
-            next_try_ms=now_ms,
-        )
-        tx.put_alert(alert)
-        body: dict[str, JsonValue] = {"alert_id": alert.alert_id, "title": alert.title, "text": text}
-        out.entries.append(tx.append(Entry(EntryKind.ALERT, self._context.account, symbol, body=body)))
-        out.alerted = True
+        put_alert(tx, out, new_alert(tx, f"{symbol}: a foreign order rests", text, symbol=symbol))
 
     def _write_gone(self, tx: Tx, order: ForeignOrder, left: set[Leg], out: Written) -> None:
         tx.put_foreign_order(replace(order, gone_ms=tx.now_ms()))

@@ -12,10 +12,10 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from holdfast.domain.entry import Entry, EntryKind
-from holdfast.domain.operator import Alert
 from holdfast.domain.sides import TradingState
 from holdfast.domain.way_out import HALTED_COMMANDS, HALTED_PAGE, RUNBOOKS
 from holdfast.ports.bus import StateCopy
+from holdfast.services.holding import new_alert
 
 if TYPE_CHECKING:
     from holdfast.domain.names import AccountId
@@ -35,23 +35,8 @@ async def halt_account(journal: Journal, account: AccountId, log: Log, why: str)
             return
         tx.set_trading_state(TradingState.HALTED, why)
         entry = tx.append(Entry(EntryKind.HALTED, account, body={"who": "holdfast", "why": why}))
-        now_ms = tx.now_ms()
-        tx.put_alert(
-            Alert(
-                alert_id=f"alert-{entry.seq}",
-                account=account,
-                hold_id=None,
-                symbol=None,
-                title=f"{account} is halted",
-                text=f"{why}. Type: {', then '.join(HALTED_COMMANDS)} ({RUNBOOKS}/{HALTED_PAGE})",
-                created_ms=now_ms,
-                delivered_ms=None,
-                acked_ms=None,
-                acked_by="",
-                deliveries=0,
-                next_try_ms=now_ms,
-            )
-        )
+        text = f"{why}. Type: {', then '.join(HALTED_COMMANDS)} ({RUNBOOKS}/{HALTED_PAGE})"
+        tx.put_alert(new_alert(tx, f"{account} is halted", text, seq=entry.seq))
 
     await journal.transact(account, None, read=lambda reads: reads.account(), decide=lambda _: None, write=write)
     log.error("account_halted", account=account, why=why)

@@ -14,6 +14,7 @@ from holdfast.domain.way_out import way_out_text
 
 if TYPE_CHECKING:
     from holdfast.domain.close import Close
+    from holdfast.domain.names import Symbol
     from holdfast.domain.sides import Leg
     from holdfast.ports.journal import Tx
 
@@ -24,7 +25,6 @@ class Written:
 
     entries: list[JournaledEntry]
     closes: list[Close]
-    changed: bool = False
     alerted: bool = False
 
 
@@ -33,7 +33,6 @@ def append_entry(  # noqa: PLR0917 - the six columns of a journal line, in their
 ) -> None:
     """Journal one line about a leg, and keep it for those who hear of it after the commit."""
     out.entries.append(tx.append(Entry(kind, leg.account, symbol=leg.symbol, hold_id=hold_id, body=body)))
-    out.changed = True
 
 
 def new_hold_id(tx: Tx, leg: Leg) -> HoldId:
@@ -45,22 +44,27 @@ def new_hold_id(tx: Tx, leg: Leg) -> HoldId:
     return HoldId(f"hold-{leg.key.replace(':', '-')}-{tx.account().last_seq + 1}-{tx.now_ms():x}")
 
 
-def put_operator_hold(tx: Tx, leg: Leg, detail: str) -> Hold:
-    """Place a hold that only a person ends."""
-    now_ms = tx.now_ms()
-    hold = Hold(
+def unseen_hold(tx: Tx, leg: Leg, reason: HoldReason, step: NextStep, detail: str = "") -> Hold:
+    """A hold from now on that no view of the leg gave cause to; not written down yet."""
+    return Hold(
         hold_id=new_hold_id(tx, leg),
         leg=leg,
-        reason=HoldReason.OPERATOR,
-        owner=HoldOwner.OPERATOR,
-        opened_ms=now_ms,
+        reason=reason,
+        owner=HoldOwner.OPERATOR if reason is HoldReason.OPERATOR else HoldOwner.AUTO,
+        opened_ms=tx.now_ms(),
         cause_as_of_ms=0,
         exchange_amt=None,
         ledger_amt=tx.leg(leg).amt,
-        next_step=NextStep(StepKind.OPERATOR, now_ms, "a person set it; `holdfast release` ends it"),
+        next_step=step,
         close_attempts=0,
         detail=detail,
     )
+
+
+def put_operator_hold(tx: Tx, leg: Leg, detail: str) -> Hold:
+    """Place a hold that only a person ends."""
+    step = NextStep(StepKind.OPERATOR, tx.now_ms(), "a person set it; `holdfast release` ends it")
+    hold = unseen_hold(tx, leg, HoldReason.OPERATOR, step, detail)
     tx.put_hold(hold)
     return hold
 
@@ -85,25 +89,37 @@ def _put_alert(tx: Tx, hold: Hold, text: str, out: Written) -> None:
     last = tx.alert_of_hold(hold.hold_id)
     if last is not None and last.acked_ms is None and last.text == text:
         return
-    now = tx.now_ms()
-    number = tx.account().last_seq + 1
-    alert = Alert(
-        alert_id=f"alert-{number}",
-        account=hold.leg.account,
-        hold_id=hold.hold_id,
-        symbol=hold.leg.symbol,
-        title=f"{hold.leg.key} is held: {hold.reason.value}",
+    title = f"{hold.leg.key} is held: {hold.reason.value}"
+    put_alert(tx, out, new_alert(tx, title, text, symbol=hold.leg.symbol, hold_id=hold.hold_id))
+
+
+def new_alert(
+    tx: Tx, title: str, text: str, *, symbol: Symbol | None = None, hold_id: HoldId | None = None, seq: int = 0
+) -> Alert:
+    """An alert that is due now; named by the journal line that tells of it: number `seq`, or else the next one."""
+    state, now_ms = tx.account(), tx.now_ms()
+    return Alert(
+        alert_id=f"alert-{seq or state.last_seq + 1}",
+        account=state.account,
+        hold_id=hold_id,
+        symbol=symbol,
+        title=title,
         text=text,
-        created_ms=now,
+        created_ms=now_ms,
         delivered_ms=None,
         acked_ms=None,
         acked_by="",
         deliveries=0,
-        next_try_ms=now,
+        next_try_ms=now_ms,
     )
+
+
+def put_alert(tx: Tx, out: Written, alert: Alert) -> None:
+    """Write an alert down, and the journal's line about it."""
     tx.put_alert(alert)
-    body: dict[str, JsonValue] = {"alert_id": alert.alert_id, "title": alert.title, "text": text}
-    append_entry(tx, out, EntryKind.ALERT, hold.leg, hold.hold_id, body)
+    body: dict[str, JsonValue] = {"alert_id": alert.alert_id, "title": alert.title, "text": alert.text}
+    entry = Entry(EntryKind.ALERT, alert.account, alert.symbol, alert.hold_id, body=body)
+    out.entries.append(tx.append(entry))
     out.alerted = True
 
 
@@ -116,25 +132,12 @@ def put_persons_hold(tx: Tx, leg: Leg, reason: HoldReason, text: str) -> Hold:
     A reason that only a person ends is kept: the new one may end by itself. So is `unledgered`: under any other reason
     what stood there before the first look would be taken for drift, and closed.
     """
-    now_ms = tx.now_ms()
-    step = NextStep(StepKind.OPERATOR, now_ms, text)
+    step = NextStep(StepKind.OPERATOR, tx.now_ms(), text)
     standing = automatic_hold(tuple(each for each in tx.open_holds(leg.symbol) if each.leg == leg))
     if standing is not None:
         kept = standing.reason if standing.reason in _KEPT else reason
         hold = replace(standing, reason=kept, next_step=step)
     else:
-        hold = Hold(
-            hold_id=new_hold_id(tx, leg),
-            leg=leg,
-            reason=reason,
-            owner=HoldOwner.AUTO,
-            opened_ms=now_ms,
-            cause_as_of_ms=0,
-            exchange_amt=None,
-            ledger_amt=tx.leg(leg).amt,
-            next_step=step,
-            close_attempts=0,
-            detail=text,
-        )
+        hold = unseen_hold(tx, leg, reason, step, text)
     tx.put_hold(hold)
     return hold

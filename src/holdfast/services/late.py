@@ -41,5 +41,4 @@ def write_late_acceptance(tx: Tx, before: Order, order: Order, booked: tuple[Tra
     hold = put_persons_hold(tx, order.leg, HoldReason.LATE_ACCEPTANCE, text)
     out.entries.append(hold_entry(tx, hold, EntryKind.HOLD_SET))
     alert_person(tx, hold, text, out)
-    out.changed = True
     return order

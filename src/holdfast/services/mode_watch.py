@@ -22,7 +22,7 @@ from holdfast.domain.entry import Entry, EntryKind, JsonValue
 from holdfast.domain.errors import CannotStart, JournalBusy, VenueUnavailable
 from holdfast.domain.hold import Hold, HoldOwner, HoldReason, NextStep, StepKind
 from holdfast.domain.sides import Leg, PositionMode, sides_of
-from holdfast.services.holding import Written, alert_person, append_entry, new_hold_id
+from holdfast.services.holding import Written, alert_person, append_entry, unseen_hold
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -198,27 +198,13 @@ class ModeWatch:
         return legs
 
     def _held(self, tx: Tx, leg: Leg) -> tuple[Hold, EntryKind]:
-        now_ms = tx.now_ms()
-        step = NextStep(StepKind.OPERATOR, now_ms + self._context.limits.alert_ms_max, MODE_STEP_TEXT)
+        step = NextStep(StepKind.OPERATOR, tx.now_ms() + self._context.limits.alert_ms_max, MODE_STEP_TEXT)
         standing = automatic_hold(tuple(hold for hold in tx.open_holds(leg.symbol) if hold.leg == leg))
         if standing is not None:
             detail = f"{_BEFORE}{standing.reason.value}"
             changed = replace(standing, reason=HoldReason.MODE_CHANGED, next_step=step, detail=detail)
             return changed, EntryKind.HOLD_UPDATED
-        hold = Hold(
-            hold_id=new_hold_id(tx, leg),
-            leg=leg,
-            reason=HoldReason.MODE_CHANGED,
-            owner=HoldOwner.AUTO,
-            opened_ms=now_ms,
-            cause_as_of_ms=0,
-            exchange_amt=None,
-            ledger_amt=tx.leg(leg).amt,
-            next_step=step,
-            close_attempts=0,
-            detail="",
-        )
-        return hold, EntryKind.HOLD_SET
+        return unseen_hold(tx, leg, HoldReason.MODE_CHANGED, step), EntryKind.HOLD_SET
 
     def _let_go(self, tx: Tx, facts: _Facts, venue_ms: int, out: Written) -> tuple[Leg, ...]:
         """The mode is back: each hold ends like any other from here on, by a view newer than this."""

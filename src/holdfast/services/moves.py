@@ -151,7 +151,6 @@ def _close(tx: Tx, judged: Judged, out: Written) -> None:
     entry = Entry(EntryKind.CLOSE_PLANNED, hold.leg.account, hold.leg.symbol, hold.hold_id, close.plan_id, body)
     out.entries.append(tx.append(entry))
     out.closes.append(close)
-    out.changed = True
     write_next_step(tx, judged, out)
 
 
@@ -169,7 +168,6 @@ def _supersede(tx: Tx, judged: Judged, out: Written) -> None:
         what_it_saw(judged),
     )
     out.entries.append(tx.append(entry))
-    out.changed = True
     write_next_step(tx, judged, out)
 
 

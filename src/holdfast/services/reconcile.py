@@ -223,7 +223,7 @@ class Reconciler:
         def write(tx: Tx, choice: tuple[Judged, ...], step: _Step) -> None:
             out.entries.clear()
             out.closes.clear()
-            out.changed = out.alerted = False
+            out.alerted = False
             seen = self._first.is_seen_through(choice)
             if step.state.baseline_ms is None and baseline and seen:
                 out.entries.append(self._first.write_baseline(tx, shown))

@@ -113,7 +113,6 @@ def _book_own(tx: Tx, judged: Judged, evidence: Evidence, out: Written) -> None:
         if booked:
             entry = fill_entry(order, booked, EntryKind.REPAIR)
             out.entries.append(tx.append(replace(entry, hold_id=hold_id, body={**entry.body, **what_it_saw(judged)})))
-            out.changed = True
 
 
 def _move_by_trades(tx: Tx, judged: Judged, evidence: Evidence, cause: MoveCause) -> Decimal:

@@ -15,9 +15,8 @@ from holdfast.bus.wire import (
     decode_entry,
     decode_plan,
     encode_plan,
-    plan_of_close,
 )
-from holdfast.domain.close import Close, CloseState
+from holdfast.domain.close import Close, CloseState, plan_of_close
 from holdfast.domain.errors import BadPlan
 from holdfast.domain.names import AccountId, HoldId, PlanId, Symbol
 from holdfast.domain.plan import CloseClaim, Plan, PlanEntry

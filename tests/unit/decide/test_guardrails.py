@@ -7,8 +7,8 @@ from dataclasses import dataclass, replace
 from itertools import combinations, product
 from typing import TYPE_CHECKING, Any
 
-from holdfast.decide.guardrails import CloseFacts, against_drift, judge_message, permit_close, plan_of
-from holdfast.domain.close import Approval, Close, CloseState
+from holdfast.decide.guardrails import CloseFacts, against_drift, judge_message, permit_close
+from holdfast.domain.close import Approval, Close, CloseState, plan_of_close
 from holdfast.domain.hold import NextStep, StepKind
 from holdfast.domain.limits import ReconcileClose
 from holdfast.domain.names import HoldId, PlanId, client_order_id
@@ -43,7 +43,7 @@ Change = Callable[[CloseFacts], CloseFacts]
 FILL_MS = LEDGER.last_fill_ms
 GOOD = CloseFacts(
     account=ACCOUNT,
-    plan=plan_of(CLOSE),
+    plan=plan_of_close(CLOSE),
     close=CLOSE,
     hold=HOLD,
     now_ms=NOW,
@@ -58,7 +58,9 @@ GOOD = CloseFacts(
     unfinished=CLOSE,
 )
 """E 7, L 2: the close of 5 is exactly the drift, its notional of 50 exactly the limit."""
-OPERATORS = replace(GOOD, plan=plan_of(OPERATOR_CLOSE), close=OPERATOR_CLOSE, hold=None, unfinished=OPERATOR_CLOSE)
+OPERATORS = replace(
+    GOOD, plan=plan_of_close(OPERATOR_CLOSE), close=OPERATOR_CLOSE, hold=None, unfinished=OPERATOR_CLOSE
+)
 
 
 def plan(**changes: Any) -> Change:
@@ -73,7 +75,7 @@ def close(**changes: Any) -> Change:
         if facts.close is None:
             return facts
         changed = replace(facts.close, **changes)
-        return replace(facts, close=changed, plan=plan_of(changed), unfinished=changed)
+        return replace(facts, close=changed, plan=plan_of_close(changed), unfinished=changed)
 
     return change
 
@@ -369,7 +371,7 @@ def test_what_a_persons_close_takes_from_the_drift_and_what_from_the_ledger() ->
 def test_a_journaled_close_stands_on_the_stream_as_the_contract_says() -> None:
     """The message of a close has `close`, MARKET, reduce-only, the journal's amounts and life, and its leg's side."""
     for kept, leg in product((CLOSE, OPERATOR_CLOSE), (LEG, LONG_LEG)):
-        put = plan_of(replace(kept, leg=leg))
+        put = plan_of_close(replace(kept, leg=leg))
         assert (put.side, put.order_type, put.reduce_only) == (PlanSide.CLOSE, OrderType.MARKET, True)
         assert (put.plan_id, put.decision, put.symbol, put.qty) == (kept.plan_id, kept.decision, leg.symbol, kept.qty)
         assert (put.reason, put.timestamp_ms, put.expires_ms) == (kept.reason, kept.created_ms, kept.expires_ms)

@@ -15,10 +15,10 @@ import pytest
 from holdfast.decide.close import plan_close
 from holdfast.decide.episode import next_move
 from holdfast.decide.evidence import Evidence
-from holdfast.decide.guardrails import CloseFacts, permit_close, plan_of
+from holdfast.decide.guardrails import CloseFacts, permit_close
 from holdfast.decide.move import EpisodeFacts, Move, MoveKind
 from holdfast.decide.reconcile import LegFacts, judge
-from holdfast.domain.close import Close, CloseState
+from holdfast.domain.close import Close, CloseState, plan_of_close
 from holdfast.domain.hold import Hold, NextStep, StepKind
 from holdfast.domain.permit import Permit
 from holdfast.domain.sides import TradingState
@@ -149,7 +149,7 @@ class World:
         choice = permit_close(
             CloseFacts(
                 ACCOUNT,
-                plan_of(close),
+                plan_of_close(close),
                 close,
                 self.hold,
                 self.now,

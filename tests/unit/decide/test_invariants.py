@@ -11,12 +11,12 @@ from hypothesis import strategies as st
 
 from holdfast.decide.episode import next_move
 from holdfast.decide.evidence import Evidence
-from holdfast.decide.guardrails import permit_close, plan_of
+from holdfast.decide.guardrails import permit_close
 from holdfast.decide.move import MoveKind
 from holdfast.decide.outcome import adopt_report, not_accepted, refused, unknown
 from holdfast.decide.permit import BusReading, permit_execute
 from holdfast.decide.reconcile import LegFacts, Status, judge
-from holdfast.domain.close import CloseState
+from holdfast.domain.close import CloseState, plan_of_close
 from holdfast.domain.hold import HoldOwner, HoldReason
 from holdfast.domain.limits import ForeignPolicy, UnledgeredPolicy
 from holdfast.domain.order import OrderState, VenueOrderStatus
@@ -66,7 +66,7 @@ def close_facts(draw: st.DrawFn) -> Any:
     hold = draw(st.sampled_from([*[HOLD] * 9, None, replace(HOLD, released_ms=NOW), replace(HOLD, leg=OTHER_LEG)]))
     return replace(
         base,
-        plan=plan_of(close),
+        plan=plan_of_close(close),
         close=close,
         hold=hold,
         position=draw(st.none() | st.builds(lambda amt: replace(VIEW, amt=amt), LOTS)),
@@ -295,7 +295,7 @@ def test_a_hedge_leg_is_closed_as_itself() -> None:
         close = replace(CLOSE_GOOD.close or pytest.fail("a sample is missing"), leg=leg, side=side)
         facts = replace(
             CLOSE_GOOD,
-            plan=plan_of(close),
+            plan=plan_of_close(close),
             close=close,
             unfinished=close,
             hold=replace(HOLD, leg=leg),

@@ -15,7 +15,7 @@ from holdfast.lab.torture.loop import pass_ms, play
 from holdfast.ports.venue import Unknown
 from holdfast.services.intake import _Job
 from tests.unit.decide.samples import ZERO, D
-from tests.unit.services.resting import NAME, resting, settled
+from tests.unit.services.resting import NAME, resting, resting_unheard, settled
 from tests.unit.services.world import entry_of, new_world, running
 
 if TYPE_CHECKING:
@@ -145,15 +145,7 @@ def test_a_wish_for_an_order_without_an_answer_waits_until_it_rests() -> None:
     """The order's answer was lost: the CANCEL is kept, and leaves once the order is known to rest."""
 
     async def story() -> None:
-        world = await new_world()
-
-        async def lost(permit: Permit) -> SubmitOutcome:
-            world.venue.rest(permit)
-            return Unknown("timed out")
-
-        world.venue.stream_is_silent = True
-        world.venue.scripts.append(lost)
-        await world.execute(world.limit("p1"))
+        world = await resting_unheard()
         await ask(world, cancel(world))
         assert world.venue.cancels == []
         await settled(world, 2_000)

@@ -7,8 +7,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from holdfast.decide.guardrails import plan_of
-from holdfast.domain.close import CloseState
+from holdfast.domain.close import CloseState, plan_of_close
 from holdfast.domain.entry import EntryKind
 from holdfast.domain.hold import StepKind
 from holdfast.domain.names import PlanId
@@ -65,7 +64,7 @@ def test_a_forged_message_is_refused_and_touches_nothing(field: str) -> None:
 
     async def story() -> None:
         world, close = await drifted()
-        plan = plan_of(close)
+        plan = plan_of_close(close)
         if field == "qty":
             plan = replace(plan, qty=D(70))
         elif field == "side":
@@ -95,7 +94,7 @@ def test_the_journals_own_message_only_wakes() -> None:
 
     async def story() -> None:
         world, close = await drifted()
-        await world.closer.take_message(entry_of(plan_of(close), "9-0"), plan_of(close))
+        await world.closer.take_message(entry_of(plan_of_close(close), "9-0"), plan_of_close(close))
         assert await world.flushed() == []
         assert world.bus.acked == ["9-0"]
         assert world.wakes.closes.take_now() == (close.plan_id,)

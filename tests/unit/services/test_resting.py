@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import TYPE_CHECKING
 
 import pytest
 
@@ -11,15 +10,10 @@ from holdfast.domain.order import OrderState, VenueOrderStatus
 from holdfast.domain.reasons import Reason
 from holdfast.domain.sides import OrderType, TimeInForce
 from holdfast.lab.torture.loop import pass_ms, play, until
-from holdfast.ports.venue import Unknown
 from tests.unit.decide.samples import LEG, ZERO, D
 from tests.unit.services.exchange import PRICE
-from tests.unit.services.resting import NAME, resting, settled
-from tests.unit.services.world import new_world, running
-
-if TYPE_CHECKING:
-    from holdfast.domain.permit import Permit
-    from holdfast.ports.venue import SubmitOutcome
+from tests.unit.services.resting import NAME, resting, resting_unheard, settled
+from tests.unit.services.world import running
 
 
 def test_a_limit_order_is_sent_as_planned_and_rests_without_a_result() -> None:
@@ -203,15 +197,7 @@ def test_an_order_found_resting_without_its_answer_is_adopted_as_resting() -> No
     """The answer was lost, the order rests: it is adopted OPEN, and nothing is sent again."""
 
     async def story() -> None:
-        world = await new_world()
-
-        async def lost(permit: Permit) -> SubmitOutcome:
-            world.venue.rest(permit)
-            return Unknown("timed out")
-
-        world.venue.stream_is_silent = True
-        world.venue.scripts.append(lost)
-        await world.execute(world.limit("p1"))
+        world = await resting_unheard()
         await settled(world, 1_000)
         order = await world.order("p1")
         assert order is not None
