@@ -383,7 +383,7 @@ inline reconciles() {
     :: d_step { VIEW_COUNTS && D != 0 && !hold ->
         place_hold(vwS); printf(">> reconcile holds: %d at the exchange, %d in the ledger\n", vwE, L) }
     :: d_step { VIEW_COUNTS && D == 0 && (!ANY_UNFINISHED || P(RELEASE_UNDER_CLOSE)) &&
-        (!ANY_LIVE || P(RELEASE_UNDER_UNKNOWN)) && (!agreed || RELEASABLE) ->
+        (!ANY_LIVE || P(RELEASE_UNDER_UNKNOWN) || P(RELEASE_UNDER_CLOSE)) && (!agreed || RELEASABLE) ->
         agreed = 1;
         if
         :: RELEASABLE ->
