@@ -6,11 +6,12 @@ keyspace, streams, stream_commands  what that server stores and answers
 disk      the journal's SQLite in memory: power loss, a full disk
 
 schedule, acts, climate   what a history is made of, drawn from its seed: shape, deeds, faults, and how much of them
-moments   faults and deeds that wait for an entry of the journal
+moments   faults and deeds that wait for an entry of the journal; farewells: ends at awkward moments
 world     one history from start to rest: `machine` with its `unit`s (processes), `exchange` behind `net`,
           people at the `desk`
 trouble   every fault, done from outside; intruder: forged closes on the bus; fence: no socket, thread or real wait
-oracle    the judge: `books` walks the exchange's trades, `watch` the journal's public `audit`, `dues` the next steps
+oracle    the judge: `books` walks the exchange's trades, `watch` the journal's public `audit`, `dues` the next steps,
+          `persons` who is told what
 chronicle what happened, line by line, and its hash; prompter: acts that wait for what it says
 jobs      many histories over many processes -> report
 shrink    the fewest acts that still fail; replay: one history in full

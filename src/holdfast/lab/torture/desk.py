@@ -24,6 +24,7 @@ from holdfast.lab.torture.schedule import FOREIGN_SYMBOL, LOT
 from holdfast.lab.torture.settings import ACCOUNT
 from holdfast.sim.core.legs import PositionSide as SimSide
 from holdfast.sim.core.orders import Side
+from holdfast.sim.core.resting import cancel_all
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Coroutine
@@ -93,6 +94,8 @@ class Desk:
                 self._ambushes.append((act.kind, act))
             case "upon":
                 self._await(str(act.args[0]), str(act.args[1]), int(act.args[2]))
+            case "hand cancel":
+                self._cancel_by_hand(str(act.args[0]))
             case "operator":
                 self._operator(str(act.args[0]), str(act.args[1]))
             case _:
@@ -264,6 +267,14 @@ class Desk:
         if amount > 0:
             self._by_hand(symbol, against, amount, held_leg)
 
+    def _cancel_by_hand(self, symbol: str) -> None:
+        """A person cancels whatever rests on a symbol."""
+        cancelled = cancel_all(self.exchange.venue.exchange, self.exchange.account, symbol)
+        if cancelled:
+            self.machine.hit("cancel by hand")
+            self.machine.chronicle.say("person", f"cancels {len(cancelled)} orders of {symbol}")
+            self.machine.net.looked()
+
     def _by_hand(self, symbol: str, side: Side, qty: Decimal, leg: PositionSide) -> None:
         self.machine.hit("trade by hand")
         self.exchange.by_hand(symbol, side, qty, leg, "person")
@@ -284,7 +295,7 @@ class Desk:
         except HoldfastError as error:
             self.machine.chronicle.say("operator", f"cannot: {error}")
 
-    def on_duty(self) -> None:
+    def on_duty(self, is_needed: Callable[[str], bool]) -> None:
         """Whoever was paged about an order of unknown fate looks it up at the exchange and says what became of it."""
         orders = at_once(self.journal.query(AccountId(ACCOUNT), lambda reads: reads.live_orders(None)))
         now = self.machine.chronicle.now_ms()
@@ -292,7 +303,7 @@ class Desk:
             name = order.client_order_id
             if order.state is not OrderState.UNKNOWN or not any(name in page.text for _, page in self.machine.pages):
                 continue
-            if now - self.resolved.get(name, -ASK_AGAIN_MS) < ASK_AGAIN_MS:
+            if now - self.resolved.get(name, -ASK_AGAIN_MS) < ASK_AGAIN_MS or not is_needed(name):
                 continue
             self.resolved[name] = now
             found = self.exchange.account.book(order.leg.symbol).by_client.get(name)

@@ -102,6 +102,11 @@ class WorldSocket:
         if self._waiter is not None and not self._waiter.done():
             self._waiter.set_result(None)
 
+    def hang_up(self) -> None:
+        """The other end is gone."""
+        self.is_open = False
+        self.push(Frame(aiohttp.WSMsgType.CLOSED, None))
+
     async def receive(self) -> transport.Frame:
         """The next frame."""
         while not self._frames:
@@ -338,7 +343,7 @@ class Net:
     def end(self, socket: WorldSocket) -> None:
         """The exchange hangs up."""
         self.sockets.remove(socket)
-        self.later(self.trip_ms(f"{socket.unit.name} hang up"), _end, socket)
+        self.later(self.trip_ms(f"{socket.unit.name} hang up"), socket.hang_up)
 
     def _tell(self, key: str | None, event: Event, delay_ms: float) -> None:
         raw = _ENCODER.encode(event)
@@ -367,11 +372,6 @@ def _give(answered: asyncio.Future[transport.Reply], reply: transport.Reply) -> 
 
 def _way_back(unit: Unit, request: Request) -> str:
     return f"{unit.name} answer {request.method} {request.path}"
-
-
-def _end(socket: WorldSocket) -> None:
-    socket.is_open = False
-    socket.push(Frame(aiohttp.WSMsgType.CLOSED, None))
 
 
 def _word(reply: Reply) -> str:

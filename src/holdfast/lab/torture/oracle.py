@@ -17,6 +17,7 @@ In the end, when faults have stopped and the product had its time:
     L5   the ledger is what rightly was traded; the position is the ledger, but where a hold says so
     L6   the chain is whole
     L7   trading can go on: the account's stamp is fresh
+    L8 to L13 are `persons`'
 
 It shares no code with what decides.
 """
@@ -36,6 +37,7 @@ from holdfast.lab.torture.books import PREFIX, ZERO, Books
 from holdfast.lab.torture.desk import at_once
 from holdfast.lab.torture.dues import Dues
 from holdfast.lab.torture.machine import KEYS
+from holdfast.lab.torture.persons import Persons
 from holdfast.lab.torture.settings import ACCOUNT, CANARIES
 from holdfast.lab.torture.streams import Stream, shown
 from holdfast.lab.torture.watch import Watch
@@ -85,12 +87,14 @@ class Oracle:
     journal: SqlJournal
     desk: Desk
     shape: Shape
+    start_ms: int
     violations: list[str] = field(default_factory=list)
     results: dict[str, list[Result]] = field(default_factory=dict)
     audit: Audit = field(default_factory=Audit)
     books: Books = field(init=False)
     watch: Watch = field(init=False)
     dues: Dues = field(init=False)
+    persons: Persons = field(init=False)
     lines: list[str] = field(default_factory=list)
     """What the product logged, where it did."""
     _last_result: tuple[int, int] = (0, 0)
@@ -103,6 +107,16 @@ class Oracle:
         )
         self.watch = Watch(self.books, self.accuse, self.desk.plans)
         self.dues = Dues(self.machine.chronicle.now_ms, self.accuse)
+        self.persons = Persons(
+            self.machine,
+            self.exchange,
+            self.watch,
+            self.results.__contains__,
+            self.desk.plans,
+            self.audit.adopted,
+            self.accuse,
+            self.start_ms,
+        )
 
     def accuse(self, what: str) -> None:
         """Note a violation."""
@@ -177,8 +191,14 @@ class Oracle:
     # --- rest -------------------------------------------------------------------------------------------
 
     def is_at_rest(self) -> bool:
-        """Tell whether the product has nothing left to do."""
-        return not self._watch_units() and next(iter(self._unrest()), None) is None
+        """Tell whether the product has nothing left to do, or has broken a rule."""
+        before = len(self.violations)
+        for late in self.persons.left_waiting(self._standing):
+            self.accuse(late)
+        return not self._watch_units() and len(self.violations) == before and next(iter(self._unrest()), None) is None
+
+    def _standing(self) -> tuple[Hold, ...]:
+        return at_once(self.journal.query(NAME, lambda reads: reads.open_holds(None)))
 
     def _watch_units(self) -> bool:
         """Notice how processes ended; whether that was a violation."""
@@ -210,6 +230,7 @@ class Oracle:
             if alert.alert_id not in told:
                 yield f"L2: {alert.alert_id} ({alert.title}: {alert.text}) never reached a person"
         holds = reads.open_holds(None)
+        yield from self.persons.unexplained(holds)
         for hold in holds:
             if not self._waits_for_a_person(reads, hold):
                 yield f"L2: {hold.hold_id} ({hold.reason.value}) waits for {hold.next_step.text!r}"
@@ -279,7 +300,7 @@ class Oracle:
                 yield f"S10: the account was halted by the system itself: {halted}"
 
     def _lost_holds(self) -> Iterator[str]:
-        standing = {hold.hold_id for hold in at_once(self.journal.query(NAME, lambda reads: reads.open_holds(None)))}
+        standing = {hold.hold_id for hold in self._standing()}
         for hold in self.audit.holds.values():
             if hold.released_seq is None and hold.hold_id not in standing:
                 yield f"L2: {hold.hold_id} was placed and never released, and is gone"

@@ -1,6 +1,6 @@
 """The door for planted bugs, which prove that the world can fail. They live in a source checkout only.
 
-`holdfast.lab.torture.plants` is not part of any wheel. It offers `PLANTS`, a mapping of names to functions; calling one
+`holdfast.lab.torture.plants` is not part of any wheel. It offers `ALL`, a mapping of names to functions; calling one
 puts that bug into the product's code in this process, for good.
 """
 
@@ -22,7 +22,7 @@ def plants() -> Mapping[str, Callable[[], None]]:
     """All planted bugs by name; none outside of a source checkout."""
     if importlib.util.find_spec(MODULE) is None:
         return {}
-    return cast("Mapping[str, Callable[[], None]]", importlib.import_module(MODULE).PLANTS)
+    return cast("Mapping[str, Callable[[], None]]", importlib.import_module(MODULE).ALL)
 
 
 def plant(name: str) -> None:

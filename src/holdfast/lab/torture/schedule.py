@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Final
 
 from holdfast.lab.torture.acts import ACTIVE_MS, BEGIN_MS, SYMBOLS, Act, Shape, drift_at, moment
 from holdfast.lab.torture.climate import USUAL
+from holdfast.lab.torture.farewells import cancelled_unheard, cut_at_stop
 from holdfast.lab.torture.moments import draw_moments
 from holdfast.sim.core.fault_names import FaultName
 
@@ -67,12 +68,15 @@ def draw(seed: int, climate: Climate = USUAL) -> Schedule:
     worst_faults += _lost(Random(f"holdfast torture, the lost answers of {seed}"))  # noqa: S311 - as above
     awaited = Random(f"holdfast torture, what waits for its moment in {seed}")  # noqa: S311 - as above
     awaited_deeds, awaited_faults = draw_moments(awaited, climate)
-    faults = _in_order((*faults, *worst_faults, *awaited_faults))
+    worst_faults += cut_at_stop(Random(f"holdfast torture, the farewells of {seed}"), shape)  # noqa: S311 - as above
     busy = Random(f"holdfast torture, who is on duty in {seed}")  # noqa: S311 - as above
     if busy.random() < climate.duty_share:
         shape = replace(shape, duty_ms=busy.choice((200, 700, 2_000)))
-    deeds = _in_order((*deeds, *worst_deeds, *_resting(busy, shape, climate), *awaited_deeds))
-    return Schedule(seed, shape, deeds, faults)
+    resting = _resting(busy, shape, climate)
+    last = Random(f"holdfast torture, the cancels of {seed}")  # noqa: S311 - as above
+    by_hand, stops = cancelled_unheard(last, shape, resting)
+    deeds = _in_order((*deeds, *worst_deeds, *resting, *awaited_deeds, *by_hand))
+    return Schedule(seed, shape, deeds, _in_order((*faults, *worst_faults, *awaited_faults, *stops)))
 
 
 def _in_order(acts: tuple[Act, ...]) -> tuple[Act, ...]:
@@ -303,12 +307,12 @@ KINDS: Final[dict[str, Callable[[Random, Shape], tuple[int | str, ...]]]] = {
     "mode changed": lambda rng, _shape: (rng.choice((0, 800)),),
 }
 """Every fault, and how its numbers are drawn."""
-FAULT_KINDS: Final = frozenset({*KINDS, "kill after", "upon"})
+FAULT_KINDS: Final = frozenset({*KINDS, "kill after", "upon", "cut at stop"})
 DEED_KINDS: Final = frozenset(
     {
         *("plan", "cancel plan", "repeat", *ODDITIES, "forge", "operator"),
         *("hand", "hand flatten", "hand flip", "hand halve", "hand before close", "hand after order", "before read"),
-        "upon",
+        *("upon", "hand cancel"),
     }
 )
 

@@ -14,7 +14,9 @@ from typing import TYPE_CHECKING, Final
 from holdfast.compose import ServiceName
 from holdfast.domain.entry import EntryKind
 from holdfast.lab.torture.acts import Act
+from holdfast.lab.torture.loop import running_loop
 from holdfast.lab.torture.machine import KEYS
+from holdfast.lab.torture.net import OUTSIDE
 from holdfast.lab.torture.schedule import LOT
 from holdfast.sim.core.account import Mode, Restriction
 from holdfast.sim.core.calls.settings import switch_mode
@@ -87,10 +89,19 @@ class Trouble:
         if machine.is_off:
             machine.power_on()
         self.end_resting()
-        if self.exchange.account.mode is not self.exchange.mode:
+        machine.net.looked()
+
+    @property
+    def has_its_mode(self) -> bool:
+        """Whether the account's position mode is what it was at the start."""
+        return self.exchange.account.mode is self.exchange.mode
+
+    def set_mode_back(self) -> None:
+        """Somebody who heard of it sets the account's position mode as it was."""
+        if not self.has_its_mode:
             self._empty()
             self._mode_back(self.exchange.mode)
-        machine.net.looked()
+            self.machine.net.looked()
 
     def end_resting(self) -> None:
         """Somebody cancels what rests: a limit order has no result before its end."""
@@ -140,6 +151,22 @@ class Trouble:
         if unit.life is not None:
             self.machine.hit("stop")
             unit.stop()
+
+    def _do_cut_at_stop(self, index: int, turns: int) -> None:
+        unit = self.machine.units[index]
+        if unit.life is not None:
+            self.machine.hit("stop")
+            unit.stop()
+            self._cut_in(unit, turns)
+
+    def _cut_in(self, unit: Unit, turns: int) -> None:
+        if turns:
+            running_loop().call_soon(self._cut_in, unit, turns - 1, context=OUTSIDE)
+            return
+        for socket in [each for each in self.machine.net.sockets if each.unit is unit]:
+            self.machine.hit("stream broken at a stop")
+            self.machine.net.drop(socket)
+            socket.hang_up()
 
     def _do_pause(self, index: int, pause_ms: int) -> None:
         unit = self.machine.units[index]

@@ -122,6 +122,8 @@ class Unit:
     life: Process | None = None
     ends: list[str] = field(default_factory=list)
     """How its lives ended by themselves."""
+    is_told_to_stop: bool = False
+    """This life was asked to end."""
     _task: asyncio.Task[None] | None = None
 
     @property
@@ -171,11 +173,13 @@ class Unit:
         """Ask the process to end, as SIGTERM does."""
         if self._task is not None and self.life is not None:
             self.machine.chronicle.say(self.name, "is told to stop")
+            self.is_told_to_stop = True
             running_loop().call_soon(self._task.cancel, context=OUTSIDE)
 
     def _over(self, why: str) -> None:
         self.machine.chronicle.say(self.name, why)
         self.life = self._task = None
+        self.is_told_to_stop = False
         self.machine.net.forget(self)
         self.machine.start_later(self)
 

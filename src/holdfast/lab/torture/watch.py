@@ -80,6 +80,11 @@ class Watch:
     _lease: tuple[str, float] = ("", 0.0)
     """Who holds apply's lease, and since when in the world's ms."""
 
+    @property
+    def lease_ms(self) -> float:
+        """Since when apply's newest holder has its lease, in the world's ms."""
+        return self._lease[1]
+
     # --- the audit --------------------------------------------------------------------------------------
 
     def read(self, entries: Iterable[JournaledEntry]) -> None:

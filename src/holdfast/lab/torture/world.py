@@ -116,7 +116,7 @@ class World:
         journal = SqlJournal(InlineRunner(disk.database(clock)))
         self.desk = Desk(self.machine, exchange, journal)
         self.trouble = Trouble(self.machine, exchange, venue_clock)
-        self.oracle = Oracle(self.machine, exchange, journal, self.desk, shape)
+        self.oracle = Oracle(self.machine, exchange, journal, self.desk, shape, START_MS)
         net.looked = self.oracle.exchange_changed
         self.oracle.lines = logs.lines
         self.trouble.clock_was_set = self.oracle.watch.clock_was_set
@@ -149,6 +149,7 @@ class World:
             self.chronicle.heard = None
             self.desk.calm()
             self.trouble.calm()
+            self.oracle.persons.calm_ms = self.chronicle.now_ms()
             await self._until(self._is_over, REST_MS_MAX)
         if not self.oracle.violations:
             self.oracle.judge()
@@ -187,8 +188,11 @@ class World:
 
     def _is_over(self) -> bool:
         self.trouble.end_resting()
-        self.desk.on_duty()
-        return self.oracle.is_at_rest()
+        persons = self.oracle.persons
+        if persons.knows_of_mode():
+            self.trouble.set_mode_back()
+        self.desk.on_duty(persons.are_needed)
+        return self.oracle.is_at_rest() and self.trouble.has_its_mode
 
     def _unheard(self, _loop: object, context: dict[str, Any]) -> None:
         """Something was raised that nobody caught: in the product, or in the world itself."""
@@ -255,7 +259,7 @@ def play_history(schedule: Schedule, log_of: Callable[[Unit, Redactor], Log] | N
         world = worlds[0]
         return Ended(
             schedule.seed,
-            (f"the world ended: {_first(error)}",),
+            (f"L9: the world ended: {_first(error)}",),
             world.machine.hits,
             world.chronicle.digest(),
             tuple(world.chronicle.lines),

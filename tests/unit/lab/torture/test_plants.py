@@ -13,7 +13,8 @@ from holdfast.decide import guardrails
 from holdfast.lab.torture.litter import kept_aside
 from holdfast.lab.torture.plants import PLANTS
 from holdfast.lab.torture.plants.caught import known, page
-from holdfast.lab.torture.plants.swaps import without
+from holdfast.lab.torture.plants.found import FOUND, STORIES, story_of
+from holdfast.lab.torture.plants.swaps import reworded, without
 from holdfast.lab.torture.schedule import draw
 from holdfast.lab.torture.shrink import rule_of
 from holdfast.lab.torture.world import play_history
@@ -58,6 +59,19 @@ def test_every_plant_was_caught() -> None:
     """None is listed that nobody has seen, and there are enough of them."""
     assert set(CAUGHT) == set(PLANTS)
     assert len(CAUGHT) >= PLANTS_MIN
+
+
+def test_a_plant_whose_words_are_gone_says_so() -> None:
+    """Rewording what does not stand there is an error too."""
+    with pytest.raises(LookupError, match="no such words"), reworded(guardrails.judge_message, "no such words", ""):
+        pass
+
+
+def test_every_bug_that_our_own_code_had_has_its_story() -> None:
+    """One file a bug, which names it; no file without a bug."""
+    stories = {path.stem: story_of(path.stem) for path in STORIES.glob("*.json")}
+    assert set(stories) == set(FOUND)
+    assert all(story.plant == name and story.rule for name, story in stories.items())
 
 
 def test_the_page_says_what_was_caught() -> None:

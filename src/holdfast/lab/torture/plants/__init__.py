@@ -9,6 +9,7 @@ oracle is touched.
     ledgers   what fills and others' trades do to the ledger
     holds     how holds end and what views are believed
     edges     what is written where it must not be, what is not counted
+    found     bugs that our own code had, as they were; each shows in a story (`stories`), not by a hunt
     hunt      looks for the first history that shows each; caught: what it found, and the page in the docs
 """
 
@@ -17,6 +18,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 from holdfast.lab.torture.plants.edges import EDGES
+from holdfast.lab.torture.plants.found import FOUND
 from holdfast.lab.torture.plants.guards import GUARDS
 from holdfast.lab.torture.plants.holds import HOLDS
 from holdfast.lab.torture.plants.ledgers import LEDGERS
@@ -27,4 +29,6 @@ if TYPE_CHECKING:
     from holdfast.lab.torture.plants.catalogue import Plant
 
 PLANTS: Final[dict[str, Plant]] = {**PERMITS, **GUARDS, **ORDERS, **LEDGERS, **HOLDS, **EDGES}
-"""All of them by name."""
+"""Those that are hunted by seeds, by name."""
+ALL: Final[dict[str, Plant]] = {**PLANTS, **FOUND}
+"""With those that our own code had, each of which has a story."""

@@ -8,10 +8,13 @@ from typing import TYPE_CHECKING, Final
 
 import msgspec
 
+from holdfast.lab.torture.plants.found import FOUND, story_of
+
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from holdfast.lab.torture.plants.catalogue import Catalogue
+    from holdfast.lab.torture.story import Story
 
 FILE: Final = Path(__file__).with_name("caught.json")
 HEAD: Final = """# Planted bugs
@@ -24,7 +27,7 @@ what a bug needs to matter (`plants/needs.py`: a retried request needs an answer
 so a plant took at most its seed plus one schedules.
 
 The rule is the first one that was broken: S1 to S7 are told in `lab/torture/books.py`, S8 to S10 and L1 to L7 in
-`oracle.py`, S11 to S20 in `watch.py`, S23 in `dues.py`.
+`oracle.py`, S11 to S20 in `watch.py`, S23 in `dues.py`, L8 to L13 in `persons.py`.
 
 | plant | what the code does now | caught by | histories played | seed |
 |---|---|---|---|---|
@@ -82,6 +85,31 @@ missing fills taken for others'.
 """
 
 
+FOUND_HEAD: Final = """
+## Bugs that our own code had
+
+These were no plants once: histories or drills found them, they were mended, and each is put back here as it was
+(`plants/found.py`) and shown by its story (`plants/stories`): a history written out in full, which needs no seed to
+mean the same tomorrow. CI plays each story with the bug, where its rule is broken, and without it, where none is
+(`tests/regressions/test_found_bugs_must_not_come_back.py`). The seed is one whose history shows the bug too, as of the
+version that kept the story.
+
+| plant | what the code did | rule that its story breaks | seed |
+|---|---|---|---|
+"""
+
+
+def _found_rows() -> list[str]:
+    told = [(name, FOUND[name].breaks, story_of(name)) for name in sorted(FOUND)]
+    return [f"| {name} | {breaks} | {story.rule} | {_seed(story)} |" for name, breaks, story in told]
+
+
+def _seed(story: Story) -> str:
+    if not story.seed:
+        return "none: written by hand"
+    return f"{story.seed}{' in a storm' if story.climate == 'storm' else ''}"
+
+
 def page(plants: Catalogue, caught: Mapping[str, Caught]) -> str:
     """The page in the docs."""
     rows = [
@@ -90,4 +118,5 @@ def page(plants: Catalogue, caught: Mapping[str, Caught]) -> str:
         if name in plants
     ]
     spare = [f"| {row} | {why} |" for row, why in SPARE.items()]
-    return HEAD + "\n".join(rows) + "\n" + FOOT + "\n".join(spare) + "\n" + UNSEEN
+    found = FOUND_HEAD + "\n".join(_found_rows()) + "\n"
+    return HEAD + "\n".join(rows) + "\n" + found + FOOT + "\n".join(spare) + "\n" + UNSEEN

@@ -3,6 +3,7 @@
 swapped    an attribute of a class or module is another one
 everywhere the same for a function that several modules of ours took over by its name
 without    a function loses the statements that name a rule: exactly that row of its table, and nothing else
+reworded   some words of a function's source are others
 """
 
 from __future__ import annotations
@@ -65,8 +66,24 @@ def without(function: Any, *marks: str) -> Iterator[None]:
         function.__code__ = was
 
 
+@contextmanager
+def reworded(function: Any, was: str, now: str) -> Iterator[None]:
+    """Let some words of a function's source be others meanwhile; its decorators stay.
+
+    Raises LookupError if they do not stand there exactly once: the function was changed, and the plant with it.
+    """
+    source, code = textwrap.dedent(inspect.getsource(function)), function.__code__
+    if source.count(was) != 1:
+        raise LookupError(f"{function.__qualname__} has {was!r} {source.count(was)} times, not once")
+    tree = ast.parse(source.replace(was, now))
+    function.__code__ = _compiled(function, tree)
+    try:
+        yield
+    finally:
+        function.__code__ = code
+
+
 def _code_without(function: FunctionType, marks: tuple[str, ...]) -> CodeType:
-    module: ModuleType = sys.modules[function.__module__]
     tree = ast.parse(textwrap.dedent(inspect.getsource(function)))
     missing = set(marks)
 
@@ -75,13 +92,23 @@ def _code_without(function: FunctionType, marks: tuple[str, ...]) -> CodeType:
         missing.difference_update(named)
         return not named
 
+    body = _definition(function, tree)
+    body.body = [statement for statement in body.body if keeps(statement)]
+    if missing:
+        raise LookupError(f"{function.__qualname__} has no {', '.join(sorted(missing))}")
+    return _compiled(function, tree)
+
+
+def _definition(function: FunctionType, tree: ast.Module) -> ast.FunctionDef | ast.AsyncFunctionDef:
     body = tree.body[0]
     if not isinstance(body, ast.FunctionDef | ast.AsyncFunctionDef):
         raise TypeError(f"{function.__qualname__} is no function")
-    body.body = [statement for statement in body.body if keeps(statement)]
-    body.decorator_list = []
-    if missing:
-        raise LookupError(f"{function.__qualname__} has no {', '.join(sorted(missing))}")
+    return body
+
+
+def _compiled(function: FunctionType, tree: ast.Module) -> CodeType:
+    module: ModuleType = sys.modules[function.__module__]
+    _definition(function, tree).decorator_list = []
     names: dict[str, Any] = {}
     exec(compile(tree, module.__file__ or "", "exec"), dict(vars(module)), names)  # noqa: S102 - our own source, less a row
     code: CodeType = names[function.__name__].__code__
