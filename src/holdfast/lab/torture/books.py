@@ -129,6 +129,12 @@ class Books:
         self._fills_seen = truth.fills_total
         return True
 
+    def has_coincidence(self, leg: LegKey) -> bool:
+        """Whether somebody else traded on a leg in the very millisecond of a trade of ours."""
+        trades = [each for each in self.trades.values() if (each.symbol, each.position_side.value) == leg]
+        ours = {each.time_ms for each in trades if each.source is Source.API}
+        return any(each.time_ms in ours for each in trades if each.source is not Source.API)
+
     def take_moves(self) -> None:
         """Take over what the journal moved by others' doing."""
         adopted, moved = self._moves_seen

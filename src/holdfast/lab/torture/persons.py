@@ -8,7 +8,9 @@
           before
     L12   nobody is asked about an order that the exchange never had: that can be proven without a person
     L13   what a person adopted is settled: TOLD_MS_MAX later no hold on that leg says that trades do not explain its
-          difference, for every difference in this world is a trade
+          difference, for every difference in this world is a trade. It says nothing where the exchange's clock was set
+          or the position mode changed, nor of a leg on which others traded in the very millisecond of a trade of ours:
+          no view tells which came first
 
 Each is judged as soon as its time is over, so that a history that breaks one ends there.
 """
@@ -35,6 +37,8 @@ if TYPE_CHECKING:
 
 NAME: Final = AccountId(ACCOUNT)
 TOLD_MS_MAX: Final = 20_000
+POLICY: Final = "policy"
+"""Who adopts by the settings' word."""
 UNEXPLAINED: Final = ("do not explain", "no trades")
 """How a hold says that it found no trades for its difference."""
 
@@ -89,12 +93,12 @@ class Persons:
 
     def unexplained(self, holds: tuple[Hold, ...]) -> Iterator[str]:
         """Holds that ask a person for what trades explain: wrong, unless they are gone in time."""
-        if self.machine.hits["position mode changed"]:
-            return  # legs of one mode mean nothing in the other, and its trades explain nothing there
-        adopted = {leg for leg, _amount, _who in self.adopted}
+        if self.machine.hits["position mode changed"] or not self.watch.clocks_are_true:
+            return
+        adopted = {leg for leg, _amount, who in self.adopted if who != POLICY}
         for hold in holds:
-            text = hold.next_step.text
-            if (hold.leg.symbol, hold.leg.position_side.value) not in adopted:
+            text, leg = hold.next_step.text, (str(hold.leg.symbol), hold.leg.position_side.value)
+            if leg not in adopted or self.watch.books.has_coincidence(leg):
                 continue
             if hold.next_step.kind is StepKind.OPERATOR and any(words in text for words in UNEXPLAINED):
                 yield f"L13: {hold.hold_id} waits for a person: {text}"
