@@ -118,3 +118,30 @@ def test_an_outcome_must_be_there_and_say_what_the_exchange_says(
     orders = [_at_exchange("p", executed)] if executed != "0" else []
 
     assert len(list(_outcomes(record, _seen(orders=orders)))) == found
+
+
+@pytest.mark.parametrize(
+    ("result", "status", "found"),
+    [
+        (_result("true", "0", ""), "CANCELED", 0),
+        (_result("true", "0", ""), "EXPIRED", 0),
+        (_result("true", "0", ""), "FILLED", 1),
+        (_result("true", "0", ""), "NEW", 1),
+        (_result("true", "0", ""), None, 1),
+        (_result("false", "0", "nothing_to_cancel"), "FILLED", 0),
+        (_result("false", "0", "nothing_to_cancel"), None, 0),
+        (_result("false", "0", "nothing_to_cancel"), "CANCELED", 0),
+        (_result("false", "0", "nothing_to_cancel"), "PARTIALLY_FILLED", 1),
+        (_result("false", "0", ""), "CANCELED", 1),
+    ],
+)
+def test_a_cancels_outcome_must_be_what_became_of_the_order(
+    result: dict[str, str], status: str | None, found: int
+) -> None:
+    """A CANCEL that claims an end that was none, or leaves its order resting, is found."""
+    record = Record.__new__(Record)
+    record.taken = {"c": PlanSent("c", SYMBOL, "", "0", cancels="p")}
+    record.results = {"c": [result]}
+    orders = [] if status is None else [{**_at_exchange("p", "0"), "status": status}]
+
+    assert len(list(_outcomes(record, _seen(orders=orders)))) == found

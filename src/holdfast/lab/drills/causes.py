@@ -45,6 +45,8 @@ LANES: Final = (
     "SYM006USDT",
 )
 """The symbols that the script trades on."""
+RESTED: Final = ("SYM006USDT", "SYM007USDT")
+"""Where orders rest until a hold, or their own strategy, ends them."""
 EVER = 0
 
 
@@ -98,7 +100,10 @@ CAUSES: Final[Mapping[str, Cause]] = MappingProxyType(
         NOTHING: Cause(),
         "answers lost, taken": Cause(_each("unknown_error_executed", count=2)),
         "answers lost, not taken": Cause(
-            (*_each("reset_not_executed", count=2), Fault("reset_not_executed", "SYM006USDT", method="DELETE"))
+            (
+                *_each("reset_not_executed", count=2),
+                *(Fault("reset_not_executed", symbol, method="DELETE") for symbol in RESTED),
+            )
         ),
         "fills unheard": Cause(_each("timeout_executed") + _each("stream_drop", count=EVER, event=FILLS)),
         "lookups late": Cause(
@@ -145,7 +150,7 @@ CAUSES: Final[Mapping[str, Cause]] = MappingProxyType(
                     for path in (POSITION_PATH, TRADES_PATH)
                 ),
                 Fault("service_unavailable", count=3, method="GET"),
-                Fault("reset_executed", "SYM006USDT", method="DELETE"),
+                *(Fault("reset_executed", symbol, method="DELETE") for symbol in RESTED),
             )
         ),
         "bus emptied": Cause(empties_bus=True),

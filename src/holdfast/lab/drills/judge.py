@@ -3,7 +3,8 @@
     J1  a client order id was accepted at most once
     J2  every order of ours at the exchange is in the journal, with the same executed quantity, all of it booked
     J3  per symbol: EXECUTE fills + what persons and repairs moved = ledger = position
-    J4  every plan that the bus took has an outcome; all its outcomes say the same; executed is what the exchange says
+    J4  every plan that the bus took has an outcome; all its outcomes say the same; executed is what the exchange says;
+        of a CANCEL: the order that it names rests no more, and was ended unfilled if it says so
     J5  no RECONCILE_CLOSE raised an exposure, flipped it, or closed more than the drift of its moment
     J6  no hold stands but one that waits for a person
     J7  nothing is under way: no order that is not settled, no close, no request
@@ -233,7 +234,9 @@ def _outcomes(record: Record, seen: Seen) -> Iterator[str]:
         if not record.results.get(plan_id):
             yield f"J4: plan {plan_id} has no outcome"
         filled = executed.get(client_order_id(AccountId(ACCOUNT), PlanId(plan_id)), ZERO)
-        for each in results:
+        cancels = record.taken[plan_id].cancels
+        yield from _cancelled(plan_id, cancels, results, seen) if cancels else ()
+        for each in () if cancels else results:
             if (each["executed"] == "true") != (filled > ZERO) or Decimal(each["filled_qty"]) != filled:
                 yield (
                     f"J4: plan {plan_id} says executed={each['executed']} {each['filled_qty']} {each['error']}, "
@@ -243,6 +246,17 @@ def _outcomes(record: Record, seen: Seen) -> Iterator[str]:
             yield f"J4: plan {plan_id} has different outcomes: {[(r['result_id'], r['error']) for r in results]}"
         if any(each["executed"] != "true" and not each["error"] for each in record.results.get(plan_id, ())):
             yield f"J4: plan {plan_id} was not executed and nobody says why"
+
+
+def _cancelled(plan_id: str, cancels: str, results: list[dict[str, str]], seen: Seen) -> Iterator[str]:
+    """J4 of a CANCEL: what it says of the order that it names, against the exchange's book."""
+    name = client_order_id(AccountId(ACCOUNT), PlanId(cancels))
+    orders = [each for each in seen.orders if each["clientOrderId"] == name]
+    status = str(orders[-1]["status"]) if orders else "not there"
+    for each in results:
+        is_false = each["executed"] == "true" and status not in {"CANCELED", "EXPIRED"}
+        if is_false or status in {"NEW", "PARTIALLY_FILLED"}:
+            yield f"J4: CANCEL {plan_id} says executed={each['executed']} {each['error']}, the order is {status}"
 
 
 async def _chain(record: Record) -> list[str]:

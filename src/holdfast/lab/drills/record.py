@@ -47,6 +47,8 @@ class PlanSent:
     symbol: str
     side: str
     qty: str
+    cancels: str = ""
+    """Of a CANCEL: the plan whose order is to end."""
 
 
 class Stuck(Unclassified):
@@ -97,7 +99,6 @@ class Record:
 
     async def plan(self, plan_id: str, symbol: str, side: str, qty: str, **more: str) -> dict[str, str]:
         """Hand in an EXECUTE plan and wait for its outcome. Raises Stuck."""
-        known = len(self.results[plan_id])
         fields = {
             "plan_id": plan_id,
             "symbol": symbol,
@@ -109,14 +110,24 @@ class Record:
             "reason": "drill",
             **more,
         }
-        await self._hand_in(PlanSent(plan_id, symbol, side, qty), fields)
+        return await self._outcome(PlanSent(plan_id, symbol, side, qty), fields)
+
+    async def cancel(self, plan_id: str, symbol: str, cancels: str) -> dict[str, str]:
+        """Hand in a CANCEL of a plan's order and wait for its outcome. Raises Stuck."""
+        fields = {"plan_id": plan_id, "symbol": symbol, "decision": "CANCEL", "cancels": cancels, "reason": "drill"}
+        return await self._outcome(PlanSent(plan_id, symbol, "", "0", cancels), fields)
+
+    async def _outcome(self, sent: PlanSent, fields: dict[str, str]) -> dict[str, str]:
+        plan_id = sent.plan_id
+        known = len(self.results[plan_id])
+        await self._hand_in(sent, fields)
         again_s = RESEND_S
         waited = 0.0
         while len(self.results[plan_id]) <= known:
             await asyncio.sleep(POLL_S)
             waited += POLL_S
             if waited > WAIT_S_MAX:
-                raise Stuck(f"plan {plan_id} on {symbol} has no outcome after {WAIT_S_MAX:g} s")
+                raise Stuck(f"plan {plan_id} on {sent.symbol} has no outcome after {WAIT_S_MAX:g} s")
             if self.resend is Resend.SAME_ID and waited > again_s:
                 again_s += RESEND_S
                 with contextlib.suppress(BusUnavailable):

@@ -10,6 +10,7 @@
     | long     | a foreign long from flat, a plan during the hold, a forged close                            |
     | many     | opens and closes on three symbols at once; an operator's hold and release                   |
     | rest     | an order that rests until a person's hold cancels it; one that fills at once; close         |
+    | withdraw | an order that rests until its strategy's CANCEL ends it; the same CANCEL again; one more    |
 
 Invariant: every step waits for its own end across deaths and asks for nothing that a person or a strategy would not;
 what can't come to its end in time is Stuck, and a finding. Plans that are refused because the moment was bad (a stamp
@@ -58,6 +59,7 @@ HIDDEN_MS = 3_600_000
 """How long the exchange's trade history keeps quiet where trades are hidden: longer than any drill."""
 RESTING, FAR_BELOW, FAR_ABOVE = "SYM006USDT", "90.00", "104.00"
 """Inside the price band of a symbol that trades at about 100."""
+WITHDRAWN = "SYM007USDT"
 SWARM = ("SYM003USDT", "SYM004USDT", "SYM005USDT")
 OPEN_HOLDS = "SELECT hold_id, reason, owner, step_kind, step_text FROM hold WHERE symbol = ? AND released_ms IS NULL"
 GIVEN_UP = "closes brought no progress"
@@ -207,24 +209,43 @@ class Traffic:
     async def rest(self) -> None:
         """An order rests, far from the market, and a hold ends it; another one meets the market."""
         symbol = RESTING
+
+        async def hold(_plan_id: str) -> None:
+            await self.ask(RequestKind.HOLD, symbol)
+
+        if await self._rest_until(symbol, hold):
+            await self.release(symbol)
+        await self.trade(symbol, "BUY", "1.00", type="LIMIT", price=FAR_ABOVE)
+        await self.flatten(symbol)
+
+    async def withdraw(self) -> None:
+        """An order rests, far from the market, and its strategy takes it back; again, and once more when it is over."""
+        symbol = WITHDRAWN
+
+        async def take_back(plan_id: str) -> None:
+            for name in (f"c-{plan_id}", f"c-{plan_id}", f"late-{plan_id}"):
+                await self.record.cancel(name, symbol, plan_id)
+
+        await self._rest_until(symbol, take_back)
+
+    async def _rest_until(self, symbol: str, end: Callable[[str], Awaitable[None]]) -> bool:
+        """Let an order rest and end it by `end(plan_id)`, again while the moment is bad; whether one rested."""
         limit = {"type": "LIMIT", "price": FAR_BELOW}
         for _ in range(TRIES_MAX):
-            plan = asyncio.create_task(self.record.plan(self._name(symbol), symbol, "BUY", "1.00", **limit))
+            name = self._name(symbol)
+            plan = asyncio.create_task(self.record.plan(name, symbol, "BUY", "1.00", **limit))
             rests_or_ended = partial(self._rests_or_ended, symbol, plan)
             try:
                 await self.record.until(rests_or_ended, f"{symbol} rests")
                 was_resting = not plan.done()
                 if was_resting:
-                    await self.ask(RequestKind.HOLD, symbol)
+                    await end(name)
                 result = await plan
             finally:
                 plan.cancel()
-            if was_resting:
-                await self.release(symbol)
             if was_resting or result["error"] not in PASSING:
-                break
-        await self.trade(symbol, "BUY", "1.00", type="LIMIT", price=FAR_ABOVE)
-        await self.flatten(symbol)
+                return was_resting
+        return False
 
     async def _rests_or_ended(self, symbol: str, plan: asyncio.Task[dict[str, str]]) -> bool:
         return plan.done() or any(row["state"] == "open" for row in self.record.rows(LIVE_ORDERS, symbol))
@@ -358,5 +379,8 @@ class Traffic:
         await self.record.until(written, f"request {request_id} is journaled")
 
 
-LANES: tuple[Lane, ...] = (Traffic.book, Traffic.person, Traffic.short, Traffic.long, Traffic.many, Traffic.rest)
+LANES: tuple[Lane, ...] = (
+    *(Traffic.book, Traffic.person, Traffic.short, Traffic.long, Traffic.many),
+    *(Traffic.rest, Traffic.withdraw),
+)
 __all__ = ["LANES", "Resend", "Traffic"]
