@@ -58,6 +58,17 @@ class WorldExchange:
 
     def by_hand(self, symbol: str, side: Side, qty: Decimal, leg: PositionSide, who: str) -> None:
         """Somebody trades MARKET at the exchange's own screen."""
+        self._trade(symbol, side, qty, leg, who, ReduceOnly.ABSENT)
+
+    def close_by_hand(self, symbol: str, leg: PositionSide, who: str) -> None:
+        """Somebody closes a position there, however small it is: what is reduce-only has no smallest notional."""
+        held = self.position(symbol, leg)
+        reduce_only = ReduceOnly.TRUE if leg is PositionSide.BOTH else ReduceOnly.ABSENT
+        self._trade(symbol, Side.SELL if held > 0 else Side.BUY, abs(held), leg, who, reduce_only)
+
+    def _trade(  # noqa: PLR0917 - an order ticket's fields, in their order
+        self, symbol: str, side: Side, qty: Decimal, leg: PositionSide, who: str, reduce_only: ReduceOnly
+    ) -> None:
         try:
             order = trade_by_hand(
                 self.venue.exchange,
@@ -66,7 +77,7 @@ class WorldExchange:
                 side=side,
                 qty=qty,
                 position_side=leg,
-                reduce_only=ReduceOnly.ABSENT,
+                reduce_only=reduce_only,
                 price=None,
                 client_id=None,
             )

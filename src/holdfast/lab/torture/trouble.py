@@ -24,7 +24,6 @@ from holdfast.sim.core.fault_names import FaultName
 from holdfast.sim.core.faults import Fault, Match
 from holdfast.sim.core.forced import Force, force_close
 from holdfast.sim.core.market import SymbolStatus
-from holdfast.sim.core.orders import Side
 from holdfast.sim.core.refusals import ApiError
 from holdfast.sim.core.resting import cancel_all
 
@@ -379,9 +378,8 @@ class Trouble:
         account, exchange = self.exchange.account, self.exchange.venue.exchange
         for symbol in sorted(account.books):
             cancel_all(exchange, account, symbol)
-        for (symbol, side), leg in sorted(account.open_legs.items()):
-            against = Side.SELL if leg.now.qty > 0 else Side.BUY
-            self.exchange.by_hand(symbol, against, abs(leg.now.qty), side, "person")
+        for symbol, side in sorted(account.open_legs):
+            self.exchange.close_by_hand(symbol, side, "person")
 
     def _mode_back(self, before: Mode) -> None:
         try:
