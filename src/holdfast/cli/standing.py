@@ -147,7 +147,7 @@ def _denied(  # noqa: PLR0917 - the facts of a permit, each named
         (state.baseline_ms is None, Reason.NO_BASELINE),
         (any(hold.leg.symbol == symbol for hold in holds), Reason.HOLD_ACTIVE),
         (freshness is not Freshness.FRESH, Reason.STAMP_STALE),
-        (any(o.leg.symbol == symbol and o.state.blocks_symbol for o in orders), Reason.ORDER_PENDING),
+        (any(o.leg.symbol == symbol and o.is_pending for o in orders), Reason.ORDER_PENDING),
         (not ledger.is_agreed, Reason.NOT_AGREED),
     )
     return next((reason for denies, reason in rows if denies), None)
