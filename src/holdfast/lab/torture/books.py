@@ -79,6 +79,15 @@ class Leg:
                 return False
         return True
 
+    def came_to(self, position: Decimal, since_ms: float) -> bool:
+        """Tell whether a position of just this came about since then."""
+        for at_ms, _drift, held in reversed(self.past):
+            if at_ms < since_ms:
+                break
+            if held == position:
+                return True
+        return False
+
     def closable(self, sign: int, since_ms: float) -> Decimal:
         """The most that could have been closed of a sign at any moment since then: no more than drift, nor position."""
         found = ZERO
@@ -103,6 +112,8 @@ class Books:
     trades: dict[tuple[str, int], Trade] = field(default_factory=dict)
     executed: dict[str, Decimal] = field(default_factory=lambda: defaultdict(Decimal))
     """By client order id."""
+    _traded_ms: dict[tuple[str, int], float] = field(default_factory=dict)
+    """When each trade was made, in the world's ms."""
     _bounds: dict[str, Decimal] = field(default_factory=dict)
     """How much a close may trade at most, by client order id."""
     _booked_parts: dict[tuple[str, int], Decimal] = field(default_factory=dict)
@@ -170,6 +181,17 @@ class Books:
             if trade.source is Source.API and trade.client_id.startswith(PREFIX)
         )
 
+    def booked_until_ms(self, leg: LegKey) -> float:
+        """When the newest trade of ours on the leg that is in the journal was made; 0 if there is none."""
+        return max(
+            (
+                self._traded_ms[key]
+                for key, trade in self.trades.items()
+                if trade.symbol == leg[0] and trade.position_side.value == leg[1] and key in self.audit.booked
+            ),
+            default=0.0,
+        )
+
     # --- orders -----------------------------------------------------------------------------------------
 
     def _accepted(self, order: Order) -> None:
@@ -224,6 +246,7 @@ class Books:
 
     def _filled(self, trade: Trade) -> None:
         self.trades[trade.symbol, trade.trade_id] = trade
+        self._traded_ms[trade.symbol, trade.trade_id] = self.now_ms()
         key = (trade.symbol, trade.position_side.value)
         leg, signed = self.legs[key], trade.qty * trade.side.sign
         before = leg.position

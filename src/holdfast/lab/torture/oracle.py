@@ -5,7 +5,7 @@ Safety at every step is `books`' (S1 to S7) and this:
     S8   a result that says executed=false names its error
     S9   no key, secret or password shows on the bus, on the pager or in the journal
     S10   no process ends by what nobody foresaw, none halts the account by itself, nothing is raised unheard
-    S11 to S20 are `watch`'s, S23 is `dues`'
+    S11 to S20 are `watch`'s, S21 and S22 `sight`'s, S23 is `dues`'
 
 In the end, when faults have stopped and the product had its time:
 
@@ -39,6 +39,7 @@ from holdfast.lab.torture.dues import Dues
 from holdfast.lab.torture.machine import KEYS
 from holdfast.lab.torture.persons import Persons
 from holdfast.lab.torture.settings import ACCOUNT, CANARIES
+from holdfast.lab.torture.sight import Sight
 from holdfast.lab.torture.streams import Stream, shown
 from holdfast.lab.torture.watch import Watch
 from holdfast.sim.core.orders import Source
@@ -95,6 +96,7 @@ class Oracle:
     watch: Watch = field(init=False)
     dues: Dues = field(init=False)
     persons: Persons = field(init=False)
+    sight: Sight = field(init=False)
     lines: list[str] = field(default_factory=list)
     """What the product logged, where it did."""
     _last_result: tuple[int, int] = (0, 0)
@@ -117,12 +119,18 @@ class Oracle:
             self.accuse,
             self.start_ms,
         )
+        self.sight = Sight(self.books, self.accuse)
 
     def accuse(self, what: str) -> None:
         """Note a violation."""
         if len(self.violations) < VIOLATIONS_MAX:
             self.machine.chronicle.say("ORACLE", what)
             self.violations.append(what)
+
+    def venue_clock_was_set(self) -> None:
+        """The exchange's clock is set: its times say nothing any more."""
+        self.watch.clock_was_set()
+        self.sight.clock_was_set()
 
     # --- at every step ----------------------------------------------------------------------------------
 
@@ -184,6 +192,7 @@ class Oracle:
                 self.machine.chronicle.say("journal", f"{each.seq} {each.entry.kind.value} {each.hash[:12]}")
             self.audit.take(entries)
             self.watch.read(entries)
+            self.sight.read(entries)
 
     def _next_page(self, reads: Reads) -> tuple[JournaledEntry, ...]:
         return reads.entries_after(self.audit.last_seq, PAGE_MAX)

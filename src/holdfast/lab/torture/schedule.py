@@ -19,6 +19,7 @@ from holdfast.lab.torture.acts import ACTIVE_MS, BEGIN_MS, SYMBOLS, Act, Shape, 
 from holdfast.lab.torture.climate import USUAL
 from holdfast.lab.torture.farewells import cancelled_unheard, cut_at_stop
 from holdfast.lab.torture.moments import draw_moments
+from holdfast.lab.torture.old_words import old_words
 from holdfast.sim.core.fault_names import FaultName
 
 if TYPE_CHECKING:
@@ -75,8 +76,9 @@ def draw(seed: int, climate: Climate = USUAL) -> Schedule:
     resting = _resting(busy, shape, climate)
     last = Random(f"holdfast torture, the cancels of {seed}")  # noqa: S311 - as above
     by_hand, stops = cancelled_unheard(last, shape, resting)
-    deeds = _in_order((*deeds, *worst_deeds, *resting, *awaited_deeds, *by_hand))
-    return Schedule(seed, shape, deeds, _in_order((*faults, *worst_faults, *awaited_faults, *stops)))
+    old_deeds, old_faults = old_words(seed, shape)
+    deeds = _in_order((*deeds, *worst_deeds, *resting, *awaited_deeds, *by_hand, *old_deeds))
+    return Schedule(seed, shape, deeds, _in_order((*faults, *worst_faults, *awaited_faults, *stops, *old_faults)))
 
 
 def _in_order(acts: tuple[Act, ...]) -> tuple[Act, ...]:

@@ -18,6 +18,7 @@ from holdfast.lab.torture.loop import running_loop
 from holdfast.lab.torture.machine import KEYS
 from holdfast.lab.torture.net import OUTSIDE
 from holdfast.lab.torture.schedule import LOT
+from holdfast.lab.torture.waylay import Waylay
 from holdfast.sim.core.account import Mode, Restriction
 from holdfast.sim.core.calls.settings import switch_mode
 from holdfast.sim.core.fault_names import FaultName
@@ -50,10 +51,17 @@ class Trouble:
     venue_clock: VirtualClock
     clock_was_set: Callable[[], None] = lambda: None
     """Called when the exchange's clock is about to be set."""
+    our_clock_was_set: Callable[[], None] = lambda: None
+    """Called when the machine's clock is about to be set."""
     is_calm: bool = False
+    waylay: Waylay = field(init=False)
     _armed: dict[int, str] = field(default_factory=dict)
     """The simulator's faults by id, for counting."""
     _paused: list[Unit] = field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        """Know who lies in wait."""
+        self.waylay = Waylay(self.machine, self.exchange, self._arm, self._later, self._disarm, self._do_liquidation)
 
     def strike(self, act: Act) -> None:
         """Begin one fault."""
@@ -68,6 +76,7 @@ class Trouble:
         self.machine.chronicle.say("fault", "no more faults")
         machine, venue = self.machine, self.exchange.venue
         self._disarm_all()
+        self.waylay.calm()
         machine.net.weather.refused_until = machine.net.weather.cut_until = machine.net.weather.mute_until = 0.0
         machine.net.weather.torn_answers = 0
         machine.bus_cuts = ()
@@ -292,10 +301,22 @@ class Trouble:
         if self.exchange.venue.expire_listen_key(self.exchange.account.name) is not None:
             self.machine.hit("listen key expired")
 
+    # --- in the moment in which a request arrives -------------------------------------------------------
+
+    def _do_twin_order(self, lead_ms: int) -> None:
+        self.waylay.wait("twin order", lead_ms)
+
+    def _do_late_read(self, late_ms: int, symbol: str, side: str, leg: str, lots: int) -> None:
+        self.waylay.wait("late read", late_ms, symbol, side, leg, lots)
+
+    def _do_orphaned_fill(self, pause_ms: int, share: int) -> None:
+        self.waylay.wait("orphaned fill", pause_ms, share)
+
     # --- clocks and machine -----------------------------------------------------------------------------
 
     def _do_clock_jump(self, ms: int) -> None:
         self.machine.hit("clock jumps back" if ms < 0 else "clock jumps ahead")
+        self.our_clock_was_set()
         self.machine.clock.jump(ms)
 
     def _do_venue_clock(self, ms: int) -> None:

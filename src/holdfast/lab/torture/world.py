@@ -119,7 +119,8 @@ class World:
         self.oracle = Oracle(self.machine, exchange, journal, self.desk, shape, START_MS)
         net.looked = self.oracle.exchange_changed
         self.oracle.lines = logs.lines
-        self.trouble.clock_was_set = self.oracle.watch.clock_was_set
+        self.trouble.clock_was_set = self.oracle.venue_clock_was_set
+        self.trouble.our_clock_was_set = self.oracle.sight.clock_was_set
         self.desk.forge = Intruder(self.machine, self.oracle.watch).forge
         self.machine.newest = lambda kind: _newest(journal, EntryKind(kind))
         net.arrives = self._arrives
@@ -176,6 +177,7 @@ class World:
                 each[1]()
 
     def _arrives(self, owner: str, request: Request) -> None:
+        self.trouble.waylay.arrives(owner, request)
         if request.method == "POST":
             self.oracle.arrives(owner, request)
             self.desk.ambush(request)

@@ -7,7 +7,8 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from holdfast.decide import close as sizing
-from holdfast.decide import episode
+from holdfast.decide import episode, reconcile
+from holdfast.decide.newest import newest
 from holdfast.domain.amounts import ZERO
 from holdfast.domain.entry import Entry, EntryKind
 from holdfast.domain.errors import BusUnavailable, VenueUnavailable
@@ -175,3 +176,38 @@ def _silent() -> AbstractContextManager[None]:
 def _fresh() -> AbstractContextManager[None]:
     view = account_view
     return everywhere(view, lambda rows, asked: view(rows, replace(asked, rest_lag_ms=0)))
+
+
+OLD_READ = act("stale stale_positions", "late read")
+
+
+@_plant(
+    "release-by-older-view",
+    "a hold ends by a view that is older than its cause",
+    both(DRIFT, act("stale stale_positions"), CRASH),
+)
+def _older() -> AbstractContextManager[None]:
+    is_releasable = episode._is_releasable
+
+    def causeless(facts: Any, hold: Hold) -> bool:
+        return is_releasable(facts, replace(hold, cause_as_of_ms=0))
+
+    return swapped(episode, "_is_releasable", causeless)
+
+
+@_plant("view-before-our-fill", "a view that is older than our last fill is believed", act("twin order"))
+def _before_fill() -> AbstractContextManager[None]:
+    def always(_facts: Any, _view: Any, *, agreed: bool) -> bool:
+        del agreed
+        return True
+
+    return swapped(reconcile, "_view_counts", always)
+
+
+@_plant(
+    "last-answer-counts",
+    "of two views the one that came last is believed, not the one of the last moment",
+    both(DRIFT, OLD_READ),
+)
+def _last_answer() -> AbstractContextManager[None]:
+    return everywhere(newest, lambda _current, candidate: candidate)

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
+from holdfast.decide.evidence import weigh
 from holdfast.domain.amounts import ZERO
 from holdfast.domain.order import Order
 from holdfast.domain.sides import Decision
 from holdfast.journal.writes import SqlTx
 from holdfast.lab.torture.plants.catalogue import Catalogue, adder
-from holdfast.lab.torture.plants.needs import DRIFT, shape
+from holdfast.lab.torture.plants.needs import DRIFT, act, shape
 from holdfast.lab.torture.plants.swaps import everywhere, swapped
 from holdfast.services import booking
 
@@ -79,3 +81,15 @@ def _close() -> AbstractContextManager[None]:
         return qty if self.decision is Decision.RECONCILE_CLOSE else part(self, qty)
 
     return swapped(Order, "ledger_part", whole)
+
+
+@_plant("own-fills-are-foreign", "fills of ours that are missing are taken for others' trades", act("orphaned fill"))
+def _foreign() -> AbstractContextManager[None]:
+    real = weigh
+
+    def blind(*args: Any, **named: Any) -> Any:
+        evidence = real(*args, **named)
+        foreign = (*evidence.own, *evidence.foreign)
+        return replace(evidence, own=(), own_ledger_qty=ZERO, foreign=foreign)
+
+    return everywhere(weigh, blind)
