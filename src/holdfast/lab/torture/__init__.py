@@ -9,9 +9,10 @@ schedule, acts, climate   what a history is made of, drawn from its seed: shape,
 moments   faults and deeds that wait for an entry of the journal; farewells: ends at awkward moments
 world     one history from start to rest: `machine` with its `unit`s (processes), `exchange` behind `net`,
           people at the `desk`
+old_words  draws of moments in which an old answer could pass for a new one; waylay: they happen as a request arrives
 trouble   every fault, done from outside; intruder: forged closes on the bus; fence: no socket, thread or real wait
-oracle    the judge: `books` walks the exchange's trades, `watch` the journal's public `audit`, `dues` the next steps,
-          `persons` who is told what
+oracle    the judge: `books` walks the exchange's trades, `watch` and `sight` the journal's public `audit`, `dues`
+          the next steps, `persons` who is told what
 chronicle what happened, line by line, and its hash; prompter: acts that wait for what it says
 jobs      many histories over many processes -> report
 shrink    the fewest acts that still fail; replay: one history in full

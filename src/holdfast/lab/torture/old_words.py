@@ -27,6 +27,8 @@ SHARE: Final = 0.06
 STALE_MS: Final = 900
 """As stale as a read may be."""
 APPLY: Final = "apply"
+WAYLAYING: Final = ("twin order", "late read", "orphaned fill")
+"""Faults that wait for the request which they fit (`waylay`)."""
 
 Acts = tuple[Act, ...]
 

@@ -19,7 +19,7 @@ from holdfast.lab.torture.acts import ACTIVE_MS, BEGIN_MS, SYMBOLS, Act, Shape, 
 from holdfast.lab.torture.climate import USUAL
 from holdfast.lab.torture.farewells import cancelled_unheard, cut_at_stop
 from holdfast.lab.torture.moments import draw_moments
-from holdfast.lab.torture.old_words import old_words
+from holdfast.lab.torture.old_words import WAYLAYING, old_words
 from holdfast.sim.core.fault_names import FaultName
 
 if TYPE_CHECKING:
@@ -309,7 +309,7 @@ KINDS: Final[dict[str, Callable[[Random, Shape], tuple[int | str, ...]]]] = {
     "mode changed": lambda rng, _shape: (rng.choice((0, 800)),),
 }
 """Every fault, and how its numbers are drawn."""
-FAULT_KINDS: Final = frozenset({*KINDS, "kill after", "upon", "cut at stop"})
+FAULT_KINDS: Final = frozenset({*KINDS, "kill after", "upon", "cut at stop", *WAYLAYING})
 DEED_KINDS: Final = frozenset(
     {
         *("plan", "cancel plan", "repeat", *ODDITIES, "forge", "operator"),

@@ -27,7 +27,7 @@ what a bug needs to matter (`plants/needs.py`: a retried request needs an answer
 so a plant took at most its seed plus one schedules.
 
 The rule is the first one that was broken: S1 to S7 are told in `lab/torture/books.py`, S8 to S10 and L1 to L7 in
-`oracle.py`, S11 to S20 in `watch.py`, S23 in `dues.py`, L8 to L13 in `persons.py`.
+`oracle.py`, S11 to S20 in `watch.py`, S21 and S22 in `sight.py`, S23 in `dues.py`, L8 to L13 in `persons.py`.
 
 | plant | what the code does now | caught by | histories played | seed |
 |---|---|---|---|---|
@@ -75,16 +75,6 @@ def keep(caught: Mapping[str, Caught]) -> None:
     FILE.write_bytes(text + b"\n")
 
 
-UNSEEN: Final = """
-## Planted, and not seen yet
-
-These were planted too, and the histories played (25 to 124 of those that had what they need) did not show them: holes
-in the world, until it is wide enough. They are not kept among the plants. A hold that ends by a view older than its
-cause; a view older than our last fill believed; the answer that came last believed, not the one of the last moment; own
-missing fills taken for others'.
-"""
-
-
 FOUND_HEAD: Final = """
 ## Bugs that our own code had
 
@@ -119,4 +109,4 @@ def page(plants: Catalogue, caught: Mapping[str, Caught]) -> str:
     ]
     spare = [f"| {row} | {why} |" for row, why in SPARE.items()]
     found = FOUND_HEAD + "\n".join(_found_rows()) + "\n"
-    return HEAD + "\n".join(rows) + "\n" + found + FOOT + "\n".join(spare) + "\n" + UNSEEN
+    return HEAD + "\n".join(rows) + "\n" + found + FOOT + "\n".join(spare) + "\n"
