@@ -175,6 +175,26 @@ def test_sync_clock_keeps_the_offset_and_a_failure_keeps_the_old_one() -> None:
     run(scenario)
 
 
+@pytest.mark.parametrize(("set_ms", "measured"), [(0, 3), (19, 3), (20, 6), (700, 6), (-700, 6)])
+def test_a_wall_clock_that_was_set_is_noticed_before_the_next_read_is_dated(set_ms: int, measured: int) -> None:
+    """The venue's time of a read follows the venue, not whoever set our clock meanwhile."""
+
+    async def scenario() -> None:
+        times = (time_answer(NOW_MS),) * 3, (time_answer(NOW_MS + 50),) * (measured - 3)
+        async with raw_venue(*times[0], answer(200, b"[]"), *times[1], answer(200, b"[]")) as venue:
+            clock = SetClock()
+            reader = BinanceReader(BinanceClient(config(venue.url), clock))
+            lag_ms = NOW_MS - (await reader.account_view()).absent_as_of_ms
+            clock.pass_ms(50)
+            clock.ms += set_ms
+            view = await reader.account_view()
+            assert view.absent_as_of_ms + lag_ms == NOW_MS + 50 + (set_ms if measured == 3 else 0)
+            assert venue.count("GET /fapi/v1/time") == measured
+            await reader.close()
+
+    run(scenario)
+
+
 @pytest.mark.parametrize("code", [-1021, -5028])
 def test_a_refused_timestamp_measures_the_clock_again(code: int) -> None:
     """The outcome is NotExecuted and the next timestamp is right."""

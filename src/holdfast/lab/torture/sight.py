@@ -4,8 +4,8 @@
          is booked, or after it: an older one may equal the ledger by chance, somebody else's trade being in it
     S22  what a leg is said to have shown never goes back in the exchange's time while one process reconciles
 
-In S21 the fill's own millisecond passes: equal milliseconds prove agreement. Both say nothing once a clock
-was set, here or there: then the product cannot date what it reads.
+In S21 the fill's own millisecond passes: equal milliseconds prove agreement. Both say nothing once the
+exchange's clock was set: then the product cannot date what it reads. (Where its own is set, it can: it has two.)
 """
 
 from __future__ import annotations
@@ -57,7 +57,7 @@ class Sight:
                 self._agrees(journaled, leg, Decimal(body["ledger_amt"]))
 
     def clock_was_set(self) -> None:
-        """A clock is set: what is dated by it says nothing any more."""
+        """The exchange's clock is set: its times say nothing any more."""
         self.clocks_are_true = False
 
     def _shows(self, journaled: JournaledEntry, leg: LegKey, as_of_ms: int) -> None:

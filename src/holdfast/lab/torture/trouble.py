@@ -17,6 +17,7 @@ from holdfast.lab.torture.acts import Act
 from holdfast.lab.torture.loop import running_loop
 from holdfast.lab.torture.machine import KEYS
 from holdfast.lab.torture.net import OUTSIDE
+from holdfast.lab.torture.old_words import WAYLAYING
 from holdfast.lab.torture.schedule import LOT
 from holdfast.lab.torture.waylay import Waylay
 from holdfast.sim.core.account import Mode, Restriction
@@ -51,8 +52,6 @@ class Trouble:
     venue_clock: VirtualClock
     clock_was_set: Callable[[], None] = lambda: None
     """Called when the exchange's clock is about to be set."""
-    our_clock_was_set: Callable[[], None] = lambda: None
-    """Called when the machine's clock is about to be set."""
     is_calm: bool = False
     waylay: Waylay = field(init=False)
     _armed: dict[int, str] = field(default_factory=dict)
@@ -60,7 +59,6 @@ class Trouble:
     _paused: list[Unit] = field(default_factory=list)
 
     def __post_init__(self) -> None:
-        """Know who lies in wait."""
         self.waylay = Waylay(self.machine, self.exchange, self._arm, self._later, self._disarm, self._do_liquidation)
 
     def strike(self, act: Act) -> None:
@@ -68,6 +66,9 @@ class Trouble:
         if self.is_calm:
             return
         self.machine.chronicle.say("fault", " ".join((act.kind, *map(str, act.args))))
+        if act.kind in WAYLAYING:
+            self.waylay.wait(act.kind, *act.args)
+            return
         getattr(self, f"_do_{act.kind.replace(' ', '_')}")(*act.args)
 
     def calm(self) -> None:
@@ -301,22 +302,10 @@ class Trouble:
         if self.exchange.venue.expire_listen_key(self.exchange.account.name) is not None:
             self.machine.hit("listen key expired")
 
-    # --- in the moment in which a request arrives -------------------------------------------------------
-
-    def _do_twin_order(self, lead_ms: int) -> None:
-        self.waylay.wait("twin order", lead_ms)
-
-    def _do_late_read(self, late_ms: int, symbol: str, side: str, leg: str, lots: int) -> None:
-        self.waylay.wait("late read", late_ms, symbol, side, leg, lots)
-
-    def _do_orphaned_fill(self, pause_ms: int, share: int) -> None:
-        self.waylay.wait("orphaned fill", pause_ms, share)
-
     # --- clocks and machine -----------------------------------------------------------------------------
 
     def _do_clock_jump(self, ms: int) -> None:
         self.machine.hit("clock jumps back" if ms < 0 else "clock jumps ahead")
-        self.our_clock_was_set()
         self.machine.clock.jump(ms)
 
     def _do_venue_clock(self, ms: int) -> None:

@@ -41,6 +41,8 @@ READ_LAG_MS: Final = 1_000
 """What is read over REST counts as so much older than its question: it may be."""
 RELEASE_MS_MAX: Final = 1_600
 """How old what a release was decided on may be: a read's lag, and the time until it is acted upon."""
+SET_BACK_MS_MAX: Final = 3_000
+"""How far the exchange's clock is set back: until it is measured again, what is read is dated too late by so much."""
 LEASE_SLACK_MS: Final = 1_000
 """A request that left before the lease was handed over may still be under way."""
 OPEN_STATES: Final = frozenset({"claimed", "sending", "unknown"})
@@ -56,7 +58,7 @@ class Watch:
     plans: Mapping[str, Mapping[str, str]]
     """What strategies sent, by plan id."""
     clocks_are_true: bool = True
-    """False once the exchange's clock was set: then S17 says nothing."""
+    """False once the exchange's clock was set: then S17 says nothing, and S20 only of drifts that stood for longer."""
     forged: dict[str, str] = field(default_factory=dict)
     """Entry ids of forged messages, and the error that each must get."""
     _answers: set[str] = field(default_factory=set)
@@ -149,6 +151,8 @@ class Watch:
     def _released(self, hold_id: str) -> None:
         leg, placed_ms = self._placed.get(hold_id, (("", ""), 0.0))
         since_ms = max(placed_ms, self.books.now_ms() - RELEASE_MS_MAX)
+        if not self.clocks_are_true:
+            since_ms = self.books.now_ms() - RELEASE_MS_MAX - SET_BACK_MS_MAX
         if self._is_settling(leg):
             return
         if leg in self.books.legs and not self.books.legs[leg].was_free_since(since_ms):

@@ -120,7 +120,6 @@ class World:
         net.looked = self.oracle.exchange_changed
         self.oracle.lines = logs.lines
         self.trouble.clock_was_set = self.oracle.venue_clock_was_set
-        self.trouble.our_clock_was_set = self.oracle.sight.clock_was_set
         self.desk.forge = Intruder(self.machine, self.oracle.watch).forge
         self.machine.newest = lambda kind: _newest(journal, EntryKind(kind))
         net.arrives = self._arrives

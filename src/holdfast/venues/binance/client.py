@@ -17,7 +17,7 @@ from holdfast.venues.binance.budget import Lane, Limit
 from holdfast.venues.binance.classify import is_clock_fault, is_key_fault
 from holdfast.venues.binance.exchange import STATUS_OK, Answer, Blocked, Exchange, NoAnswer, Reach
 from holdfast.venues.binance.limits import Gate, Usage
-from holdfast.venues.binance.offset import SAMPLES, best_of, sample_of
+from holdfast.venues.binance.offset import SAMPLES, best_of, sample_of, was_set
 from holdfast.venues.binance.transport import HttpLine, Request
 from holdfast.venues.binance.waiting import STATUS_BANNED, STATUS_LIMITED, wait_ms
 from holdfast.venues.binance.wire import decode_time, decode_word
@@ -66,6 +66,8 @@ class BinanceClient:
         self._line: Line | None = None
         self._gate = gate if gate is not None else Gate(clock)
         self._offset_ms: int | None = None
+        self._measured: tuple[int, int] | None = None
+        """Our wall clock (ms) and the monotonic one (ns) when the offset was measured."""
         self._closed = False
 
     @property
@@ -118,17 +120,20 @@ class BinanceClient:
 
     async def sync_clock(self) -> int:
         """Measure and keep the offset (venue minus ours, ms). Raises VenueUnavailable; the old one is kept then."""
-        samples = []
+        samples, asked = [], []
         for _ in range(SAMPLES):
             our_ms, started_ns = self._clock.now_ms(), self._clock.monotonic_ns()
             body = await self.read("GET", "/fapi/v1/time", (), Security.NONE)
             samples.append(sample_of(our_ms, started_ns, self._clock.monotonic_ns(), decode_time(body)))
-        self._offset_ms = best_of(tuple(samples)).offset_ms
+            asked.append((our_ms, started_ns))
+        best = best_of(tuple(samples))
+        self._offset_ms, self._measured = best.offset_ms, asked[samples.index(best)]
         return self._offset_ms
 
     async def require_clock(self) -> None:
-        """Measure the offset if that was never done."""
-        if self._offset_ms is None:
+        """Measure the offset if that was never done, or if our wall clock was set since: it dates what is read next."""
+        measured = self._measured
+        if measured is None or was_set(measured, (self._clock.now_ms(), self._clock.monotonic_ns())):
             await self.sync_clock()
 
     # --- requests

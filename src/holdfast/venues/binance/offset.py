@@ -3,6 +3,10 @@
 The venue read its clock somewhere between our two readings; the middle is the guess, half the round trip its
 error. Of several samples the one with the shortest round trip counts. The round trip is measured on the
 monotonic clock, so that a wall clock that jumps in between cannot bend it.
+
+The offset is true as long as our wall clock goes on as it did. One that was set since (or a machine that slept) shows
+against the monotonic clock, and the offset is measured again before anything is dated by it: a read that is dated too
+late could end a hold whose drift still stands.
 """
 
 from __future__ import annotations
@@ -11,6 +15,8 @@ from dataclasses import dataclass
 
 SAMPLES = 3
 """Requests a measurement; the first one may pay for a new connection."""
+SET_MS_MIN = 20
+"""A wall clock that moved so far against the monotonic one was set; what disciplines it slowly moves both."""
 _NS_A_MS = 1_000_000
 
 
@@ -32,3 +38,9 @@ def sample_of(our_ms: int, started_ns: int, ended_ns: int, venue_ms: int) -> Sam
 def best_of(samples: tuple[Sample, ...]) -> Sample:
     """The sample with the smallest possible error."""
     return min(samples, key=lambda one: one.round_trip_ns)
+
+
+def was_set(then: tuple[int, int], now: tuple[int, int]) -> bool:
+    """Tell whether the wall clock was set between two readings, each of it (ms) and of the monotonic clock (ns)."""
+    passed_ms = (now[1] - then[1]) // _NS_A_MS
+    return abs(now[0] - then[0] - passed_ms) >= SET_MS_MIN
