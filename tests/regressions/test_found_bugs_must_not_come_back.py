@@ -113,3 +113,15 @@ def test_a_trade_that_shows_after_its_effect_was_adopted_does_not_count_again() 
     bug = "adopted-trade-counts-twice"
     assert rule_broken_with(bug) == "L13"
     assert goes_well_without(bug)
+
+
+def test_a_clock_that_was_set_ahead_does_not_make_an_old_read_a_new_one() -> None:
+    """A hold stands as long as its drift, although our clock was set ahead and the exchange's reads lag.
+
+    The machine's clock is set ahead by 700 ms. A moment later somebody trades by hand, and the exchange answers reads
+    of positions as they were 900 ms ago. Dated by the distance between the two clocks as it had been, such a read
+    seemed 700 ms newer than it was: newer than the trade that it did not know of. The hold ended, the drift stood.
+    """
+    bug = "offset-outlives-a-set-clock"
+    assert rule_broken_with(bug) == "S20"
+    assert goes_well_without(bug)

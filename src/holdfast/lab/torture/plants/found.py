@@ -22,6 +22,7 @@ from holdfast.services.context import Rules
 from holdfast.services.mode_watch import ModeWatch
 from holdfast.services.open_orders import OpenOrders
 from holdfast.services.resolving import Resolver
+from holdfast.venues.binance import client
 from holdfast.venues.binance.stream import BinanceStream
 
 if TYPE_CHECKING:
@@ -126,3 +127,12 @@ def _twice() -> AbstractContextManager[None]:
             yield
 
     return planted()
+
+
+@_plant(
+    "offset-outlives-a-set-clock",
+    "what is read is dated by the distance to the venue's clock as it was before our own clock was set",
+    both(DRIFT, act("clock jump"), act("stale stale_positions")),
+)
+def _offset() -> AbstractContextManager[None]:
+    return swapped(client, "was_set", lambda _then, _now: False)
