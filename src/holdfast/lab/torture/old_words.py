@@ -4,7 +4,8 @@
                             position as it was before
     twin order              as an order of ours arrives a person trades the same, and the positions that its fills make
                             are never told: the older position is what the ledger says now
-    late read               an answer is on its way while a person trades, and comes after the news of it
+    late read               the answer about all positions is on its way for long, and comes right after the news of a
+                            trade by hand that it does not know of
     orphaned fill           whoever sent an order hears nothing of its fill, and the exchange reduces the position by
                             force before anybody has booked it
 
@@ -16,7 +17,7 @@ from __future__ import annotations
 from random import Random
 from typing import TYPE_CHECKING, Final
 
-from holdfast.lab.torture.acts import Act, drift_at, moment
+from holdfast.lab.torture.acts import ACTIVE_MS, BEGIN_MS, Act, drift_at, moment
 from holdfast.sim.core.fault_names import FaultName
 
 if TYPE_CHECKING:
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
 
 SHARE: Final = 0.06
 """Histories that have such a moment, for each kind."""
+LATE_READS: Final = 2
 STALE_MS: Final = 900
 """As stale as a read may be."""
 APPLY: Final = "apply"
@@ -49,7 +51,10 @@ def old_words(seed: int, shape: Shape) -> tuple[Acts, Acts]:
         faults.append(Act(moment(rng), "twin order", (rng.choice((5, 50, 300, 700)),)))
     if rng.random() < SHARE:
         drift = drift_at(rng, moment(rng))
-        faults.append(Act(drift.at_ms, "late read", (rng.choice((60, 300, 1_000)), *drift.args)))
+        faults.append(
+            Act(drift.at_ms, "late read", (rng.choice((60, 120, 300)), rng.choice((8, 15, 30, 45)), *drift.args))
+        )
     if rng.random() < SHARE and APPLY in shape.units:
-        faults.append(Act(moment(rng), "orphaned fill", (rng.choice((2_000, 4_000)), rng.choice((1, 2)))))
+        early_ms = BEGIN_MS + rng.randrange(ACTIVE_MS // 2)
+        faults.append(Act(early_ms, "orphaned fill", (rng.choice((2_000, 4_000)), rng.choice((1, 2)))))
     return tuple(deeds), tuple(faults)

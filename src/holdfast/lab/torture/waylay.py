@@ -2,9 +2,9 @@
 
     twin order      an order that may open something: a person trades the same, the order waits in the engine for a
                     moment, and the positions that its fills make are told to nobody
-    late read       a question for positions: its answer takes its time, and a person trades meanwhile
-    orphaned fill   the same as the first, of a process that runs apply alone: it hears nothing for a while, and a
-                    moment later the exchange reduces the leg by force
+    late read       a question for all positions: its answer takes its time, and a person trades right before it leaves
+    orphaned fill   an order that enlarges a position, of a process that runs apply alone: it hears nothing for a
+                    while, and a moment later the exchange reduces the leg by force
 
 Each waits for the first request that fits, and happens once.
 """
@@ -73,16 +73,20 @@ class Waylay:
             if kind == "twin order":
                 self._twin(request, int(args[0]))
             elif kind == "late read":
-                self._late_read(int(args[0]), str(args[1]), Side(str(args[2])), str(args[3]), int(args[4]))
+                self._late_read(int(args[0]), int(args[1]), *args[2:])
             else:
                 self._orphan(owner, request, int(args[0]), int(args[1]))
 
     def _fits(self, kind: str, owner: str, request: Request) -> bool:
         if kind == "late read":
-            return request.method == "GET"
+            return request.method == "GET" and "symbol" not in request.params
         if request.method != "POST" or not _may_open(request):
             return False
-        return kind == "twin order" or self._unit(owner).services == (ServiceName.APPLY,)
+        return kind == "twin order" or (self._unit(owner).services == (ServiceName.APPLY,) and self._enlarges(request))
+
+    def _enlarges(self, request: Request) -> bool:
+        symbol, side, _qty, leg = _ordered(request)
+        return self.exchange.position(symbol, leg) * (1 if side is Side.BUY else -1) > 0
 
     def _unit(self, owner: str) -> Unit:
         return next(unit for unit in self.machine.units if unit.owner == owner)
@@ -94,11 +98,13 @@ class Waylay:
         lost = self.arm(FaultName.STREAM_DROP, "stream_drop", Match(symbol=symbol, event=FRAMES), 0, None)
         self.later(lead_ms + UNTOLD_MS, self.disarm, lost)
 
-    def _late_read(self, late_ms: int, symbol: str, side: Side, leg: str, lots: int) -> None:
+    def _late_read(self, late_ms: int, before_ms: int, *trade: int | str) -> None:
+        symbol, side, leg, lots = str(trade[0]), Side(str(trade[1])), str(trade[2]), int(trade[3])
         positions = Match(method="GET", path=POSITIONS_PATH)
         self.arm(FaultName.REPLY_DELAY, "read: reply_delay", positions, 1, late_ms)
         qty = Decimal(LOT[symbol] * lots) / 1000
-        self.later(late_ms // 3, self.exchange.by_hand, symbol, side, qty, self.exchange.leg_side(leg), "person")
+        at_ms = late_ms - before_ms
+        self.later(at_ms, self.exchange.by_hand, symbol, side, qty, self.exchange.leg_side(leg), "person")
 
     def _orphan(self, owner: str, request: Request, pause_ms: int, share: int) -> None:
         symbol, _side, _qty, leg = _ordered(request)
