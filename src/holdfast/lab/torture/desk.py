@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Coroutine
 
     from holdfast.domain.names import ClientOrderId, HoldId
+    from holdfast.domain.sides import Leg
     from holdfast.journal.store import SqlJournal
     from holdfast.lab.torture.exchange import WorldExchange
     from holdfast.lab.torture.machine import Machine
@@ -295,7 +296,7 @@ class Desk:
         except HoldfastError as error:
             self.machine.chronicle.say("operator", f"cannot: {error}")
 
-    def on_duty(self, is_needed: Callable[[str], bool]) -> None:
+    def on_duty(self, is_needed: Callable[[str, Leg], bool]) -> None:
         """Whoever was paged about an order of unknown fate looks it up at the exchange and says what became of it."""
         orders = at_once(self.journal.query(AccountId(ACCOUNT), lambda reads: reads.live_orders(None)))
         now = self.machine.chronicle.now_ms()
@@ -303,7 +304,7 @@ class Desk:
             name = order.client_order_id
             if order.state is not OrderState.UNKNOWN or not any(name in page.text for _, page in self.machine.pages):
                 continue
-            if now - self.resolved.get(name, -ASK_AGAIN_MS) < ASK_AGAIN_MS or not is_needed(name):
+            if now - self.resolved.get(name, -ASK_AGAIN_MS) < ASK_AGAIN_MS or not is_needed(name, order.leg):
                 continue
             self.resolved[name] = now
             found = self.exchange.account.book(order.leg.symbol).by_client.get(name)

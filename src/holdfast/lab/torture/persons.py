@@ -8,9 +8,10 @@
           before
     L12   nobody is asked about an order that the exchange never had: that can be proven without a person
     L13   what a person adopted is settled: TOLD_MS_MAX later no hold on that leg says that trades do not explain its
-          difference, for every difference in this world is a trade. It says nothing where the exchange's clock was set
-          or the position mode changed, nor of a leg on which others traded in the very millisecond of a trade of ours:
-          no view tells which came first
+          difference, for every difference in this world is a trade
+
+L12 and L13 say nothing where the exchange's clock was set or the position mode changed, nor of a leg on which others
+traded in the very millisecond of a trade of ours: there trades do not tell all, and no view which came first.
 
 Each is judged as soon as its time is over, so that a history that breaks one ends there.
 """
@@ -30,6 +31,7 @@ if TYPE_CHECKING:
     from decimal import Decimal
 
     from holdfast.domain.hold import Hold
+    from holdfast.domain.sides import Leg
     from holdfast.lab.torture.audit import LegKey
     from holdfast.lab.torture.exchange import WorldExchange
     from holdfast.lab.torture.machine import Machine
@@ -83,25 +85,28 @@ class Persons:
         told = (*(alert.text for _, alert in self.machine.pages), *ends)
         return any("position mode" in text or "position_mode" in text for text in told)
 
-    def are_needed(self, name: str) -> bool:
+    def are_needed(self, name: str, leg: Leg) -> bool:
         """Whether the person on duty says what became of an order; one that never was may be proven without them."""
         if any(name in book.by_client for book in self.exchange.account.books.values()):
             return True
-        if self._is_late:
+        if self._is_late and self._trades_tell_all(leg):
             self.accuse(f"L12: a person is asked about {name}, which the exchange never had")
         return self._is_late
 
     def unexplained(self, holds: tuple[Hold, ...]) -> Iterator[str]:
         """Holds that ask a person for what trades explain: wrong, unless they are gone in time."""
-        if self.machine.hits["position mode changed"] or not self.watch.clocks_are_true:
-            return
         adopted = {leg for leg, _amount, who in self.adopted if who != POLICY}
         for hold in holds:
             text, leg = hold.next_step.text, (str(hold.leg.symbol), hold.leg.position_side.value)
-            if leg not in adopted or self.watch.books.has_coincidence(leg):
+            if leg not in adopted or not self._trades_tell_all(hold.leg):
                 continue
             if hold.next_step.kind is StepKind.OPERATOR and any(words in text for words in UNEXPLAINED):
                 yield f"L13: {hold.hold_id} waits for a person: {text}"
+
+    def _trades_tell_all(self, leg: Leg) -> bool:
+        key = (str(leg.symbol), leg.position_side.value)
+        is_plain = self.watch.clocks_are_true and not self.machine.hits["position mode changed"]
+        return is_plain and not self.watch.books.has_coincidence(key)
 
     def _untold_orders(self) -> Iterator[str]:
         lease_ms = self.watch.lease_ms
