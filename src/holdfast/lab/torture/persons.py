@@ -6,7 +6,8 @@
           tell it took its lease: a frame that was lost may cost more, a start may not
     L11   that the account's position mode was changed at the exchange is told within TOLD_MS_MAX; nobody sets it back
           before
-    L12   nobody is asked about an order that the exchange never had: that can be proven without a person
+    L12   nobody is asked about an order that the exchange never had: that can be proven without a person, TOLD_MS_MAX
+          after its window (which lies ahead if it was signed by a clock that ran ahead)
     L13   what a person adopted is settled: TOLD_MS_MAX later no hold on that leg says that trades do not explain its
           difference, for every difference in this world is a trade
 
@@ -89,9 +90,18 @@ class Persons:
         """Whether the person on duty says what became of an order; one that never was may be proven without them."""
         if any(name in book.by_client for book in self.exchange.account.books.values()):
             return True
-        if self._is_late and self._trades_tell_all(leg):
+        if self._is_late and self._trades_tell_all(leg) and self._is_window_long_over(name):
             self.accuse(f"L12: a person is asked about {name}, which the exchange never had")
         return self._is_late
+
+    def _is_window_long_over(self, name: str) -> bool:
+        intents = self.watch.books.audit.intents.get(name)
+        if not intents:
+            return True
+        return (
+            self.exchange.venue.exchange.clock.now_ms()
+            > intents[-1].timestamp_ms + intents[-1].recv_window_ms + TOLD_MS_MAX
+        )
 
     def unexplained(self, holds: tuple[Hold, ...]) -> Iterator[str]:
         """Holds that ask a person for what trades explain: wrong, unless they are gone in time."""
