@@ -36,7 +36,7 @@ def test_a_stream_that_was_ended_stays_ended_when_its_connection_breaks_meanwhil
 
     Four times a process is told to stop, and none, one, two or three turns of its loop later its connection breaks. A
     task group whose child fails while it is cancelled forgot the cancellation: the stream connected again, whoever had
-    ended it waited for ever, and the process, deaf to its supervisor, kept its lease from nobody and served nobody.
+    ended it waited for ever, and the process, deaf to its supervisor, served nobody any more and did not go.
     """
     bug = "stream-swallows-its-end"
     assert rule_broken_with(bug) == "L8"

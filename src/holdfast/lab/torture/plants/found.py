@@ -7,7 +7,7 @@ with the bug and without.
 from __future__ import annotations
 
 import asyncio
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -51,25 +51,26 @@ def story_of(name: str) -> Story:
 def _swallowed() -> AbstractContextManager[None]:
     async def watch(self: Any, socket: Socket) -> None:
         self._probes.clear()
-        self._push(_up(self))
-        try:
-            async with asyncio.TaskGroup() as group:  # before Python 3.13 it forgets that it was cancelled
-                group.create_task(self._receive(socket))
-                group.create_task(self._probe(socket))
-                group.create_task(self._keep_alive())
-        except ExceptionGroup as ended:
-            raise _loss(ended) from None
+        self._push(StreamUp(self._clock.now_ms()))
+        watching = (self._receive(socket), self._probe(socket), self._keep_alive())
+        await _as_a_task_group(tuple(asyncio.create_task(each) for each in watching))
 
     return swapped(BinanceStream, "_watch", watch)
 
 
-def _up(stream: Any) -> Any:
-    return StreamUp(stream._clock.now_ms())
-
-
-def _loss(ended: ExceptionGroup[Exception]) -> Exception:
-    others = [cause for cause in ended.exceptions if not isinstance(cause, VenueUnavailable)]
-    return (others or ended.exceptions)[0]
+async def _as_a_task_group(tasks: tuple[asyncio.Task[None], ...]) -> None:
+    """Wait as a task group does before Python 3.13: cancelled while a task fails, it tells of the failure alone."""
+    with suppress(asyncio.CancelledError):
+        await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+    while not all(task.done() for task in tasks):
+        for task in tasks:
+            task.cancel()
+        with suppress(asyncio.CancelledError):
+            await asyncio.wait(tasks)
+    errors = [error for task in tasks if not task.cancelled() and (error := task.exception()) is not None]
+    if not errors:
+        raise asyncio.CancelledError
+    raise next((error for error in errors if not isinstance(error, VenueUnavailable)), errors[0])
 
 
 @_plant(
