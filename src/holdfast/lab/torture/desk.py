@@ -27,7 +27,7 @@ from holdfast.sim.core.orders import Side
 from holdfast.sim.core.resting import cancel_all
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Coroutine
+    from collections.abc import Callable, Coroutine, Sequence
 
     from holdfast.domain.names import ClientOrderId, HoldId
     from holdfast.domain.sides import Leg
@@ -36,6 +36,7 @@ if TYPE_CHECKING:
     from holdfast.lab.torture.machine import Machine
     from holdfast.ports.journal import Tx
     from holdfast.sim.core.legs import PositionSide
+    from holdfast.sim.core.orders import Order as SimOrder
     from holdfast.sim.core.requests import Request
 
 Value = TypeVar("Value")
@@ -307,8 +308,7 @@ class Desk:
             if now - self.resolved.get(name, -ASK_AGAIN_MS) < ASK_AGAIN_MS or not is_needed(name, order.leg):
                 continue
             self.resolved[name] = now
-            found = self.exchange.account.book(order.leg.symbol).by_client.get(name)
-            kind = RequestKind.RESOLVE_FILLED if found else RequestKind.RESOLVE_NOT_ACCEPTED
+            kind = fate_of(self.exchange.account.book(order.leg.symbol).by_client.get(name, []))
             self.machine.chronicle.say("operator", f"{kind.value} {name}")
             self._put(kind, order.leg.symbol, None, client_order_id=name)
 
@@ -384,3 +384,11 @@ class Desk:
             write=lambda tx, _choice, _facts: write(tx),
         )
         at_once(step)
+
+
+def fate_of(found: Sequence[SimOrder]) -> RequestKind:
+    """What a person truly says of an order, as the exchange's own screen shows it."""
+    if not found:
+        return RequestKind.RESOLVE_NOT_ACCEPTED
+    is_whole = all(each.executed == each.qty_asked for each in found)
+    return RequestKind.RESOLVE_FILLED if is_whole else RequestKind.RESOLVE_ENDED

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from decimal import Decimal
 
+from holdfast.domain.operator import RequestKind
 from holdfast.lab.torture.chronicle import Chronicle
 from holdfast.lab.torture.clock import VirtualClock
+from holdfast.lab.torture.desk import fate_of
 from holdfast.lab.torture.dice import shared
 from holdfast.lab.torture.exchange import open_exchange
 from holdfast.lab.torture.loop import play
@@ -34,3 +36,21 @@ def test_a_person_closes_what_is_too_small_to_be_traded() -> None:
     play(story)
 
     assert held == [Decimal("-0.001"), 0]
+
+
+def test_a_person_says_of_an_order_what_the_exchange_shows() -> None:
+    """Filled is what was executed whole; what ended with a part of it has ended; what is not there was not accepted."""
+    said: list[RequestKind] = []
+
+    async def story() -> None:
+        net = Net(shared("net"), Chronicle(lambda: 0.0), lambda _name: None)
+        exchange = open_exchange(1, SHAPE, VirtualClock(START_MS), net)
+        exchange.by_hand("BTCUSDT", Side.BUY, Decimal("0.002"), LEG, "person")
+        exchange.venue.exchange.market("BTCUSDT").depth = Decimal("0.002")
+        exchange.by_hand("BTCUSDT", Side.BUY, Decimal("0.008"), LEG, "person")
+        orders = exchange.venue.exchange.truth.orders
+        said.extend(fate_of(found) for found in ([orders[0]], [orders[1]], []))
+
+    play(story)
+
+    assert said == [RequestKind.RESOLVE_FILLED, RequestKind.RESOLVE_ENDED, RequestKind.RESOLVE_NOT_ACCEPTED]
