@@ -17,6 +17,7 @@ from holdfast.services.feed import Feed
 from holdfast.services.fills import Fills
 from holdfast.services.halting import check_journal_is_newest
 from holdfast.services.holds import BusHolds
+from holdfast.services.inbox import Inbox
 from holdfast.services.intake import Intake
 from holdfast.services.knocks import Knocks
 from holdfast.services.mode_watch import ModeWatch, refused_text, until_mode_is_accepted
@@ -264,6 +265,7 @@ def _apply_job(  # noqa: PLR0917 - the parts it joins, each named
             ("rules", lambda: keep_rules(context, trader, turn)),
             ("clock", lambda: keep_clock(context, trader)),
             ("plans", intake.run_plans),
+            ("inbox", Inbox(context).run),
             ("closes", intake.run_closes),
             ("resolver", resolver.run),
             ("cancels", canceller.run),

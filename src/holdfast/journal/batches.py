@@ -100,17 +100,17 @@ class Accounts:
 
 def check_head(session: Session, state: AccountState) -> None:
     """Raise ChainBroken if the account's row does not name the newest entry there is."""
+    rows = session.all(sql.ENTRY_HASHES_FROM, (state.account, state.last_seq))
     if state.last_seq == 0:
         found = genesis_hash(state.account)
     else:
-        row = session.one(sql.ENTRY_HASH, (state.account, state.last_seq))
-        found = "" if row is None else row[0]
+        found = rows.pop(0)[1] if rows and rows[0][0] == state.last_seq else ""
     if found != state.head_hash:
         raise ChainBroken(
             f"journal of {state.account}: entry {state.last_seq} is not the head that the account names", state.last_seq
         )
-    following = state.last_seq + 1
-    if session.one(sql.ENTRY_HASH, (state.account, following)) is not None:
+    if rows:
+        following = rows[0][0]
         raise ChainBroken(f"journal of {state.account}: entry {following} stands after its head", following)
 
 

@@ -124,6 +124,7 @@ ALERT_PUT = upsert("alert", ALERT_COLUMNS, ("account", "alert_id"))
 # --- entries
 ENTRY_NEW = insert("entry", ENTRY_COLUMNS)
 ENTRY_HASH = select(("hash",), "entry", f"{_ACCOUNT} AND seq = ?")
+ENTRY_HASHES_FROM = select(("seq", "hash"), "entry", f"{_ACCOUNT} AND seq >= ? ORDER BY seq LIMIT 2")
 ENTRY_ACCOUNT_AFTER = select(("account",), "entry", "WHERE account > ? ORDER BY account LIMIT 1")
 ENTRIES_AFTER = select(ENTRY_COLUMNS, "entry", f"{_ACCOUNT} AND seq > ? ORDER BY seq LIMIT ?")
 ENTRY_SYMBOLS_AFTER = select(("DISTINCT symbol",), "entry", f"{_ACCOUNT} AND seq > ? AND symbol IS NOT NULL")

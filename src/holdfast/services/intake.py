@@ -2,7 +2,7 @@
 
 A CANCEL goes before the other plans of its lane, but never before the plan that it names. A lane that waits (for
 agreement, for an answer that does not come) delays no other symbol. A close goes before everything queued in its lane.
-Closes come from the journal by a knock or by looking every `CLOSES_POLL_MS`, so that a lost message costs that long and
+Closes come from the journal by a knock (`inbox` looks ten times a second), so that a lost message costs that long and
 nothing else.
 
 Bounds: `LANE_MAX` plans wait in a lane (more are refused with queue_full), `READ_MAX` entries a read.
@@ -20,6 +20,7 @@ from holdfast.domain.permit import Refusal
 from holdfast.domain.reasons import Reason
 from holdfast.domain.sides import Decision
 from holdfast.services.execute import refusal_result
+from holdfast.services.inbox import OWN_LOOK_MS
 
 if TYPE_CHECKING:
     from holdfast.domain.names import PlanId, Symbol
@@ -35,7 +36,6 @@ if TYPE_CHECKING:
 READ_MAX = 64
 READ_WAIT_MS = 1_000
 LANE_MAX = 1_000
-CLOSES_POLL_MS = 100
 RECLAIM_EVERY_MS = 5_000
 RECLAIM_IDLE_MS = 10_000
 """Entries that a dead consumer left unacknowledged this long are taken over."""
@@ -204,7 +204,7 @@ class Intake:
         """Take unclaimed closes from the journal until cancelled."""
         context = self._context
         while True:
-            await context.wakes.closes.take(CLOSES_POLL_MS)
+            await context.wakes.closes.take(OWN_LOOK_MS)
             try:
                 planned = await context.journal.query(context.account, lambda reads: reads.planned_closes())
             except JournalBusy as error:

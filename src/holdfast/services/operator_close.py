@@ -25,6 +25,7 @@ from holdfast.domain.names import PlanId
 from holdfast.domain.operator import OperatorRequest, RequestKind, RequestState
 from holdfast.domain.sides import Decision, Leg, PositionMode, PositionSide
 from holdfast.services.asked import end_request, is_still_asked, refuse_old, side_problem
+from holdfast.services.inbox import OWN_LOOK_MS
 
 if TYPE_CHECKING:
     from decimal import Decimal
@@ -38,7 +39,6 @@ if TYPE_CHECKING:
     from holdfast.services.context import Context
 
 SLICES_MAX = 20
-POLL_MS = 100
 
 
 class OperatorClose:
@@ -53,7 +53,7 @@ class OperatorClose:
         """Carry closes out until cancelled."""
         context = self._context
         while True:
-            await context.wakes.operator_closes.take(POLL_MS)
+            await context.wakes.operator_closes.take(OWN_LOOK_MS)
             try:
                 for request in await context.journal.query(context.account, lambda reads: reads.requests_open()):
                     if request.kind is RequestKind.CLOSE:

@@ -22,6 +22,7 @@ from holdfast.domain.order import Order, OrderState
 from holdfast.domain.reasons import Reason
 from holdfast.services.asked import end_request
 from holdfast.services.concluding import answer_cancels, conclude, end_close, outcome_entry
+from holdfast.services.inbox import OWN_LOOK_MS, RESOLVE_KINDS
 
 if TYPE_CHECKING:
     from holdfast.domain.entry import JournaledEntry
@@ -31,8 +32,6 @@ if TYPE_CHECKING:
     from holdfast.services.context import Context
     from holdfast.services.publishing import Publisher
 
-POLL_MS = 100
-_KINDS = frozenset({RequestKind.RESOLVE_FILLED, RequestKind.RESOLVE_ENDED, RequestKind.RESOLVE_NOT_ACCEPTED})
 
 
 class OperatorResolve:
@@ -47,10 +46,10 @@ class OperatorResolve:
         """Carry resolutions out until cancelled."""
         context = self._context
         while True:
-            await context.wakes.operator_resolves.take(POLL_MS)
+            await context.wakes.operator_resolves.take(OWN_LOOK_MS)
             try:
                 for request in await context.journal.query(context.account, lambda reads: reads.requests_open()):
-                    if request.kind in _KINDS:
+                    if request.kind in RESOLVE_KINDS:
                         await self._carry_out(request)
             except JournalBusy as error:
                 context.log.warning("requests_wait", account=context.account, detail=str(error))

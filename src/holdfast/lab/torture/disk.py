@@ -20,9 +20,11 @@ from holdfast.journal.audit import verify_tails
 from holdfast.journal.batches import Reader
 from holdfast.journal.opening import migrated_memory
 from holdfast.journal.sqlite import SqliteSession
+from holdfast.journal.statements import ENTRY_NEW
 
 if TYPE_CHECKING:
     from holdfast.domain.errors import HoldfastError
+    from holdfast.journal.sql import Row
     from holdfast.ports.clock import Clock
 
 PAGES_MAX = 2**30
@@ -35,6 +37,8 @@ class Disk:
     def __init__(self) -> None:
         self._connection = migrated_memory()
         self._is_full = False
+        self.entries = 0
+        """Journal entries that were ever put, also those of a transaction that was undone."""
         self.refusals = 0
         """How often a statement really failed because the disk was full."""
 
@@ -77,6 +81,12 @@ class DiskSession(SqliteSession):
         if getattr(error, "sqlite_errorcode", None) == sqlite3.SQLITE_FULL:
             self._disk.refusals += 1
         return super().classify(error)
+
+    def run(self, statement: str, values: Row) -> None:
+        """As in life; what the oracle has to read is counted."""
+        if statement is ENTRY_NEW:
+            self._disk.entries += 1
+        super().run(statement, values)
 
     def begin_read(self) -> None:
         """Nothing: a read runs without an await, and nothing is uncommitted between two steps."""

@@ -18,12 +18,13 @@ them, and are buried when the loop is closed and nothing they do reaches anybody
 from __future__ import annotations
 
 import asyncio
-import heapq
 import threading
 from collections import deque
+from contextvars import copy_context
+from heapq import heappop, heappush
 from typing import TYPE_CHECKING, Any, NoReturn, TypeVar, TypeVarTuple, Unpack, cast
 
-from holdfast.lab.torture.process import OWNER, Process
+from holdfast.lab.torture.process import OWNER, RUNNING, Process
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Coroutine
@@ -60,6 +61,35 @@ class NotInThisWorld(RuntimeError):
     """Somebody asked the virtual loop for a thread, a socket, a signal or a process."""
 
 
+class _Call(asyncio.TimerHandle):
+    """A callback in line. It keeps none of what asyncio's own handles keep for debugging, and runs by the loop's hand."""
+
+    __slots__ = ()
+
+    def __init__(  # asyncio's own looks at the loop's debug mode four times a handle
+        self, callback: Callable[..., object], args: tuple[Any, ...], loop: VirtualLoop, context: Context | None
+    ) -> None:
+        self._callback = callback
+        self._args = args
+        self._cancelled = False
+        self._loop = loop
+        self._context = copy_context() if context is None else context
+
+    def cancel(self) -> None:
+        """Do not run it; it stays in line, and is passed over when its time has come."""
+        self._cancelled = True
+        self._callback = _nothing
+        self._args = ()
+
+    def when(self) -> float:
+        """Raise: the loop does not keep it. Nobody asks."""
+        raise NotInThisWorld("a call of the virtual loop does not know when it is due")
+
+
+def _nothing() -> None:
+    """What a cancelled call would do: so that it keeps nothing alive."""
+
+
 class _Task(asyncio.Task[Any]):
     """A task with a place in line."""
 
@@ -84,8 +114,8 @@ class VirtualLoop(asyncio.BaseEventLoop):
     def __init__(self) -> None:
         super().__init__()
         self._now_s = 0.0
-        self._calls: deque[Handle] = deque()
-        self._timers: list[tuple[float, int, asyncio.TimerHandle]] = []
+        self._calls: deque[_Call] = deque()
+        self._timers: list[tuple[float, int, _Call]] = []
         self._serial = 0
         self._moment_calls = 0
         self._is_over = False
@@ -108,7 +138,7 @@ class VirtualLoop(asyncio.BaseEventLoop):
         """Run in this moment, after what is ready already."""
         if self._is_over:
             raise RuntimeError("the virtual loop is closed")
-        handle = Handle(callback, args, self, context)
+        handle = _Call(callback, args, self, context)
         self._calls.append(handle)
         return handle
 
@@ -141,51 +171,65 @@ class VirtualLoop(asyncio.BaseEventLoop):
         if self._is_over:
             raise RuntimeError("the virtual loop is closed")
         self._serial += 1
-        timer = asyncio.TimerHandle(when, callback, args, self, context)
-        heapq.heappush(self._timers, (when, self._serial, timer))
+        timer = _Call(callback, args, self, context)
+        heappush(self._timers, (when, self._serial, timer))
         return timer
-
-    def _timer_handle_cancelled(self, handle: asyncio.TimerHandle) -> None:
-        """Nothing to do: it is passed over when its time has come."""
 
     # --- running --------------------------------------------------------------------------------------
 
     def _run_once(self) -> None:
-        """One turn: what is ready now, not what that makes ready. Raises Deadlock, Livelock."""
+        """Turn after turn until the loop is told to stop. Raises Deadlock, Livelock."""
+        while True:
+            self._turn()
+            if self._stopping:
+                return
+
+    def _turn(self) -> None:
+        """What is ready now, not what that makes ready."""
         calls = self._calls
-        self._take_due(calls)
-        self._moment_calls += len(calls)
+        timers = self._timers
+        if not calls or (timers and timers[0][0] <= self._now_s):
+            self._take_due(calls)
+        count = len(calls)
+        self._moment_calls += count
         if self._moment_calls > MOMENT_CALLS_MAX:
             self._moment_calls = 0
             raise Livelock(f"{MOMENT_CALLS_MAX} callbacks at {self._now_s:.6f} s, and no time passes")
-        for _ in range(len(calls)):
-            handle = calls.popleft()
-            if handle._cancelled:  # noqa: SLF001 - asyncio's own loop reads it like this
+        for _ in range(count):
+            call = calls.popleft()
+            if call._cancelled:  # noqa: SLF001 - asyncio's own loop reads it like this
                 continue
-            owner = handle._context.get(OWNER)  # type: ignore[attr-defined] # noqa: SLF001 - only it says whose it is
-            if owner is None or owner.takes(handle):
-                handle._run()  # noqa: SLF001 - that is what a loop does
+            context = call._context  # noqa: SLF001 - only it says whose it is
+            owner = context.get(OWNER)
+            if owner is None or owner.life is RUNNING or owner.takes(call):
+                try:
+                    context.run(call._callback, *call._args)  # noqa: SLF001 - that is what a loop does
+                except (SystemExit, KeyboardInterrupt):
+                    raise
+                except BaseException as error:  # noqa: BLE001 - told, as asyncio's own loop does
+                    self._tell_of(error, call)
 
-    def _take_due(self, calls: deque[Handle]) -> None:
+    def _tell_of(self, error: BaseException, call: _Call) -> None:
+        context = {"message": f"Exception in callback {call._callback!r}", "exception": error, "handle": call}  # noqa: SLF001
+        self.call_exception_handler(context)
+
+    def _take_due(self, calls: deque[_Call]) -> None:
         """Move due timers to the calls; if there is nothing to call, let time pass first."""
         timers = self._timers
         while timers:
             when, _, timer = timers[0]
             if timer._cancelled:  # noqa: SLF001 - as above
-                heapq.heappop(timers)
+                heappop(timers)
                 continue
             if when > self._now_s:
-                if calls or self._is_stopping():
+                if calls or self._stopping:
                     return
                 self._now_s = when
                 self._moment_calls = 0
-            heapq.heappop(timers)
+            heappop(timers)
             calls.append(timer)
-        if not calls and not self._is_stopping():
+        if not calls and not self._stopping:
             raise Deadlock("nothing will ever happen: every task waits for what nobody will do")
-
-    def _is_stopping(self) -> bool:
-        return bool(getattr(self, "_stopping", False))
 
     def _write_to_self(self) -> None:
         """Nobody has to be woken."""
@@ -213,7 +257,7 @@ class VirtualLoop(asyncio.BaseEventLoop):
             process.kill()
         self._processes.clear()
 
-    def resume(self, withheld: list[Handle]) -> None:
+    def resume(self, withheld: list[_Call]) -> None:
         """Put a paused process's callbacks back in line, in their order."""
         self._calls.extend(withheld)
 
@@ -278,12 +322,14 @@ def running_loop() -> VirtualLoop:
 
 async def pass_ms(ms: float) -> None:
     """Let virtual time pass."""
-    passed: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-    timer = asyncio.get_running_loop().call_later(ms / 1000, passed.set_result, None)
+    loop = asyncio.get_running_loop()
+    passed: asyncio.Future[None] = loop.create_future()
+    timer = loop.call_later(ms / 1000, passed.set_result, None)
     try:
         await passed
-    finally:
+    except BaseException:
         timer.cancel()
+        raise
 
 
 async def until(condition: Callable[[], bool], within_ms: int = 60_000) -> None:

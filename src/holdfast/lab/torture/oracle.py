@@ -101,6 +101,7 @@ class Oracle:
     """What the product logged, where it did."""
     _last_result: tuple[int, int] = (0, 0)
     _ends_seen: dict[str, int] = field(default_factory=dict)
+    _entries_seen: int = 0
 
     def __post_init__(self) -> None:
         """Open the books."""
@@ -142,6 +143,9 @@ class Oracle:
 
     def journal_written(self) -> None:
         """Judge what a commit has just added: when a hold was placed and released is known to the moment."""
+        if self.machine.disk.entries == self._entries_seen:
+            return  # a lease, a stamp or a mark: nothing that the journal tells
+        self._entries_seen = self.machine.disk.entries
         self._read_on()
         self.books.look()
         self.watch.judge_releases()
@@ -187,7 +191,10 @@ class Oracle:
             self.accuse(f"S8: plan {fields['plan_id']} was not executed, and nobody says why")
 
     def _read_on(self) -> None:
-        while entries := at_once(self.journal.query(NAME, self._next_page)):
+        is_more = True
+        while is_more:
+            entries = at_once(self.journal.query(NAME, self._next_page))
+            is_more = len(entries) == PAGE_MAX
             for each in entries:
                 self.machine.chronicle.say("journal", f"{each.seq} {each.entry.kind.value} {each.hash[:12]}")
             self.audit.take(entries)

@@ -33,6 +33,9 @@ class Life(Enum):
     KILLED = "killed"
 
 
+RUNNING = Life.RUNNING
+
+
 class Process:
     """See the module. Made by `VirtualLoop.new_process`."""
 
