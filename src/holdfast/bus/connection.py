@@ -138,10 +138,11 @@ class BusConnection:
         turn = _Turn([_pack(command) for command in commands])
         self._waiting.append(turn)
         try:
-            with _as_unavailable():
-                async with asyncio.timeout(self._call_s_max + wait_ms / 1000), self._line:
-                    while not turn.is_taken:
-                        await self._exchange(self._next_batch())
+            async with asyncio.timeout(self._call_s_max + wait_ms / 1000), self._line:
+                while not turn.is_taken:
+                    await self._exchange(self._next_batch())
+        except (TimeoutError, RedisError, OSError) as error:
+            raise _unavailable(error) from error
         finally:
             if not turn.is_taken:
                 self._waiting.remove(turn)
@@ -206,10 +207,14 @@ def _as_unavailable() -> Iterator[None]:
     """Turn every failure of the line into BusUnavailable."""
     try:
         yield
-    except TimeoutError as late:
-        raise BusUnavailable("the bus did not answer in time") from late
-    except (RedisError, OSError) as error:
-        raise BusUnavailable(f"the bus failed: {error}") from error
+    except (TimeoutError, RedisError, OSError) as error:
+        raise _unavailable(error) from error
+
+
+def _unavailable(error: Exception) -> BusUnavailable:
+    if isinstance(error, TimeoutError):
+        return BusUnavailable("the bus did not answer in time")
+    return BusUnavailable(f"the bus failed: {error}")
 
 
 def socket_of(url: str, name: str) -> Socket:

@@ -181,6 +181,7 @@ def _context(world: World, account: AccountId, service: ServiceName, wakes: Wake
         rules=world.rules,
         lease=Lease(),
         emit=lambda _entries: None,
+        pace=world.doors.pace,
         resting=resting,
     )
 

@@ -9,12 +9,13 @@ from __future__ import annotations
 import contextlib
 import os
 import sys
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Protocol
 
 from holdfast.bus.valkey import ValkeyBus
 from holdfast.clock import SystemClock
 from holdfast.journal import open_journal
+from holdfast.services.pace import Pace
 from holdfast.telemetry.alerts import AppriseAlerts
 from holdfast.telemetry.log import open_log
 from holdfast.telemetry.metrics import PrometheusMetrics
@@ -80,6 +81,7 @@ class Doors:
     journal: OpensJournal
     alerts: OpensAlerts
     telemetry: Callable[[Clock], Telemetry]
+    pace: Pace = field(default_factory=Pace)
 
 
 class ServedMetrics:

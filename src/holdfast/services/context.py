@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from holdfast.domain.errors import Fenced
 from holdfast.domain.reasons import Reason
 from holdfast.services.knocks import Changes, Knocks
+from holdfast.services.pace import Pace
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -126,6 +127,7 @@ class Context:
     """Hand journaled entries to the publisher after their commit."""
     answer: Callable[[PlanResult], None] = lambda _result: None
     """Hand the outcome of a plan that nobody here carries in hand to the publisher after its commit."""
+    pace: Pace = field(default_factory=Pace)
     resting: Resting = field(default_factory=Resting)
     """Shared by both services of the account where one process runs both."""
 

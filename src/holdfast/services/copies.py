@@ -46,8 +46,6 @@ if TYPE_CHECKING:
     from holdfast.services.context import Context
     from holdfast.services.picture import Picture
 
-COPIES_MS = 250
-"""How long changes of copies are gathered; a change of a hold is not gathered."""
 PERMIT_TTL_MS = 60_000
 PAGE_MAX = 64
 """Symbols built in one step; what is more follows in the next one."""
@@ -164,7 +162,7 @@ class Copies:
         if not self._ring and now_ns - self._ring_ns >= CYCLE_MS_MIN * 1_000_000:
             self._ring_ns = now_ns
             self._ring.extend(await self._every_symbol(look))
-            self._cycle_ms = max(CYCLE_MS_MIN, -(-len(self._ring) // RING_MAX) * COPIES_MS)
+            self._cycle_ms = max(CYCLE_MS_MIN, -(-len(self._ring) // RING_MAX) * self._context.pace.copies_ms)
         turn = [self._ring.popleft() for _ in range(min(RING_MAX, len(self._ring)))]
         held = dict.fromkeys(hold.leg.symbol for hold in look.holds)
         return [*turn, *islice(held, RING_MAX)]

@@ -4,8 +4,8 @@
     a CLOSE request           knocks at `operator_closes`
     a RESOLVE_... request     knocks at `operator_resolves`
 
-Each of those looks by itself too, every `OWN_LOOK_MS`; so this one only has to be quick, not right. One read ten times a
-second instead of three, for each account.
+Each of those looks by itself too, every `OWN_LOOK_MS`; so this one only has to be quick, not right. It is one read ten
+times a second instead of three.
 """
 
 from __future__ import annotations
@@ -22,8 +22,6 @@ if TYPE_CHECKING:
     from holdfast.ports.journal import Reads
     from holdfast.services.context import Context
 
-POLL_MS: Final = 100
-"""Between two looks."""
 OWN_LOOK_MS: Final = 1_000
 """How long those who carry things out wait for a knock."""
 RESOLVE_KINDS: Final = frozenset(
@@ -52,7 +50,7 @@ class Inbox:
         """Look until cancelled."""
         context, wakes = self._context, self._context.wakes
         while True:
-            await asyncio.sleep(POLL_MS / 1000)
+            await asyncio.sleep(context.pace.asked_ms / 1000)
             try:
                 found = await context.journal.query(context.account, _look)
             except JournalBusy as error:

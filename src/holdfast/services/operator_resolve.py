@@ -33,7 +33,6 @@ if TYPE_CHECKING:
     from holdfast.services.publishing import Publisher
 
 
-
 class OperatorResolve:
     """Carries out what operators say of orders."""
 

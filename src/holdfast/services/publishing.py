@@ -2,7 +2,7 @@
 
 The journal is the truth; everything here can be published again from it. Results are published at least once under
 a stable id and marked in the journal afterwards; what was not marked is published again at the next start. Copies
-are coalesced: only what changed is written, holds at once, the rest every `COPIES_MS`. A bus that was wiped (its
+are coalesced: only what changed is written, holds at once, the rest every `Pace.copies_ms`. A bus that was wiped (its
 generation mark is gone) gets everything again.
 
 Bounds, while the bus does not answer; a batch is `BATCH_MAX`:
@@ -24,7 +24,7 @@ from typing import TYPE_CHECKING
 from holdfast.domain.entry import EntryKind, JournaledEntry
 from holdfast.domain.errors import BusUnavailable, JournalBusy
 from holdfast.domain.names import PlanId
-from holdfast.services.copies import COPIES_MS, Copies, permit_copy, refusal_copy
+from holdfast.services.copies import Copies, permit_copy, refusal_copy
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -43,8 +43,6 @@ CLOSES_MAX = 1_024
 """Planned closes whose message waits for the bus; a leg has one close at a time."""
 URGENT_MS = 3
 """How long the copies of an urgent change wait all the same: the event, the look and the close go first."""
-CHECK_MS = 500
-"""How often the bus is asked whether it still is the one we filled."""
 SWEEP_AGE_MS = 2_000
 """A result this old that is still unpublished was missed, not just on its way."""
 ATTACHED_MAX = 64
@@ -259,7 +257,7 @@ class Publisher:
     async def run_marks(self) -> None:
         """Mark in the journal what was published, in batches; what is not marked is published again at a start."""
         while True:
-            await asyncio.sleep(CHECK_MS / 1000)
+            await asyncio.sleep(self._context.pace.marks_ms / 1000)
             done, self._published = self._published, []
             try:
                 if done:
@@ -295,7 +293,7 @@ class Publisher:
         knocks, urgent = self._context.wakes.publish, self._context.wakes.urgent
         while True:
             try:
-                async with asyncio.timeout(COPIES_MS / 1000):
+                async with asyncio.timeout(self._context.pace.copies_ms / 1000):
                     await urgent.wait()
                     await asyncio.sleep(URGENT_MS / 1000)
             except TimeoutError:
@@ -318,7 +316,7 @@ class Publisher:
     async def _check_bus(self) -> None:
         """Ask now and then whether the bus still is the one that was filled; if not, fill it again."""
         now_ns = self._context.clock.monotonic_ns()
-        if now_ns - self._checked_ns < CHECK_MS * 1_000_000:
+        if now_ns - self._checked_ns < self._context.pace.marks_ms * 1_000_000:
             return
         if await self._bus.ensure_ready():
             self._copies.forget()

@@ -46,8 +46,6 @@ if TYPE_CHECKING:
     from holdfast.services.context import Context
     from holdfast.services.picture import Picture
 
-POLL_MS = 100
-"""How often requests are looked for."""
 IMPORT_EVERY_MS = 250
 """How often the bus is looked over for holds set by hand, `IMPORT_MAX` symbols at a time, in turn."""
 IMPORT_MAX = 128
@@ -86,7 +84,7 @@ class Requests:
         """Carry requests out until cancelled."""
         context = self._context
         while True:
-            await context.wakes.requests.take(POLL_MS)
+            await context.wakes.requests.take(context.pace.asked_ms)
             try:
                 for request in await context.journal.query(context.account, lambda reads: reads.requests_open()):
                     if request.kind in RECONCILE_KINDS:

@@ -10,7 +10,8 @@ from holdfast.domain.names import Symbol
 from holdfast.domain.sides import Leg, PositionSide
 from holdfast.lab.torture.loop import pass_ms, play
 from holdfast.ports.venue import StreamAlive, StreamGap, StreamUp
-from holdfast.services.copies import COPIES_MS, PAGE_MAX
+from holdfast.services.copies import PAGE_MAX
+from holdfast.services.pace import Pace
 from tests.unit.decide.samples import ACCOUNT, LEG, LIMITS
 from tests.unit.services.world import new_world, running
 
@@ -75,7 +76,7 @@ def test_a_change_is_published_with_the_next_step_whoever_made_it() -> None:
         async with running(*publishing(world)):
             await pass_ms(5_000)
             hold = await world.hold(leg=LAST)
-            await pass_ms(COPIES_MS + 10)
+            await pass_ms(Pace().copies_ms + 10)
             assert world.bus.keys.get(f"reconcile:hold:{LAST.symbol}") == hold.hold_id
 
     play(story)

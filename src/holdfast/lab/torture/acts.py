@@ -10,7 +10,7 @@ if TYPE_CHECKING:
 
 BEGIN_MS: Final = 1_200
 """The product has started by then, if nothing hinders it."""
-ACTIVE_MS: Final = 7_000
+ACTIVE_MS: Final = 6_500
 """So long things happen."""
 SYMBOLS: Final = ("BTCUSDT", "ETHUSDT")
 """Those that strategies trade; people trade a third one besides."""

@@ -62,7 +62,7 @@ class NotInThisWorld(RuntimeError):
 
 
 class _Call(asyncio.TimerHandle):
-    """A callback in line. It keeps none of what asyncio's own handles keep for debugging, and runs by the loop's hand."""
+    """A callback in line, without what asyncio's own handles keep for debugging; the loop runs it with its own hand."""
 
     __slots__ = ()
 
@@ -110,6 +110,8 @@ def _absent(name: str) -> Callable[..., NoReturn]:
 
 class VirtualLoop(asyncio.BaseEventLoop):
     """See the module. `time` starts at 0."""
+
+    _stopping: bool  # asyncio's own loop sets it when it is told to stop
 
     def __init__(self) -> None:
         super().__init__()
@@ -257,9 +259,9 @@ class VirtualLoop(asyncio.BaseEventLoop):
             process.kill()
         self._processes.clear()
 
-    def resume(self, withheld: list[_Call]) -> None:
+    def resume(self, withheld: list[asyncio.Handle]) -> None:
         """Put a paused process's callbacks back in line, in their order."""
-        self._calls.extend(withheld)
+        self._calls.extend(cast("list[_Call]", withheld))
 
     def lay_out(self, tasks: list[asyncio.Task[Any]]) -> None:
         """Keep a killed process's tasks from the garbage collector until the loop is closed."""

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
     from holdfast.lab.torture.climate import Climate
 
-PLANS: Final = (20, 22)
+PLANS: Final = (20, 21)
 HEDGE_SHARE: Final = 0.3
 ODDITY_SHARE: Final = 0.3
 RESTING_FROM: Final = 100

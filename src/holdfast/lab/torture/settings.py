@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from pydantic import SecretStr
 
+from holdfast.services.pace import Pace
 from holdfast.settings import AccountKeys, Settings
 from holdfast.settings.problems import Origin
 from holdfast.settings.tables import Tables
@@ -29,6 +30,8 @@ KEYS: Final = {"read": "KEYthatREADScanary", "trade": "KEYthatTRADEScanary"}
 SECRETS: Final = {"read": "SECRETofREADINGcanary", "trade": "SECRETofTRADINGcanary"}
 CANARIES: Final = (*KEYS.values(), *SECRETS.values(), "BUSPASSWORDcanary")
 """What must never show in any output."""
+
+PACE: Final = Pace(copies_ms=500, asked_ms=250, marks_ms=1_000)
 
 
 class _Tables(Tables):

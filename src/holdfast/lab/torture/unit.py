@@ -16,6 +16,7 @@ from holdfast.journal import InlineRunner
 from holdfast.journal.store import SqlJournal
 from holdfast.lab.torture.loop import pass_ms, running_loop
 from holdfast.lab.torture.net import OUTSIDE, WorldLine
+from holdfast.lab.torture.settings import PACE
 from holdfast.lab.torture.silence import QUIET, NoMetrics
 
 if TYPE_CHECKING:
@@ -219,4 +220,5 @@ class Unit:
             journal=journal,
             alerts=alerts,
             telemetry=lambda _clock: _Telemetry(self),
+            pace=PACE,
         )

@@ -7,7 +7,7 @@ clock that jumps cannot shorten a ban.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from holdfast.venues.binance.budget import (
@@ -100,11 +100,11 @@ class Gate:
         weight = headers.get("X-MBX-USED-WEIGHT-1M")
         orders_10s = headers.get("X-MBX-ORDER-COUNT-10S")
         orders_1m = headers.get("X-MBX-ORDER-COUNT-1M")
-        self.usage = replace(
-            self.usage,
-            weight_1m=_count(weight, self.usage.weight_1m),
-            orders_10s=_count(orders_10s, self.usage.orders_10s),
-            orders_1m=_count(orders_1m, self.usage.orders_1m),
+        before = self.usage
+        self.usage = Usage(
+            _count(weight, before.weight_1m),
+            _count(orders_10s, before.orders_10s),
+            _count(orders_1m, before.orders_1m),
         )
         said = {
             (Counter.WEIGHT, _MINUTE_MS): _count(weight, None),
