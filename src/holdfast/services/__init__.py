@@ -16,6 +16,7 @@
     first_start what an account held when it was first seen, held before anything is decided
     mode_watch  the position mode, read again and again; a change holds everything
     intake      plans from the bus -> one lane a symbol; closes overtake
+    inbox       what others journaled for apply: one look, and knocks
     execute     P3.3: one EXECUTE through permit, claim and intent
     closing     one close through the guardrails, claim and intent
     sending     one request, its outcome, its fills

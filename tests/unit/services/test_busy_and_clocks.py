@@ -44,6 +44,7 @@ def test_a_journal_that_is_busy_for_a_moment_ends_no_service() -> None:
             world.reconciler.run,
             world.resolver.run,
             world.intake.run_closes,
+            world.inbox.run,
             world.operator_close.run,
             world.operator_resolve.run,
             world.requests.run,

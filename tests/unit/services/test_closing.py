@@ -166,7 +166,7 @@ def test_a_busy_journal_between_two_tries_leaves_no_close_unfinished(busy_step: 
         world, close = await drifted()
         world.venue.scripts.append(not_executed)
         world.journal.busy_steps.extend([False] * (busy_step - 1) + [True])
-        async with running(world.intake.run_closes, world.resolver.run):
+        async with running(world.inbox.run, world.intake.run_closes, world.resolver.run):
             await pass_ms(3_000)
         ended = await world.close(close.plan_id)
         assert ended is not None
@@ -188,7 +188,7 @@ def test_a_close_without_an_answer_stays_claimed_and_is_never_sent_again() -> No
             return Unknown("timed out")
 
         world.venue.scripts.append(lost)
-        async with running(world.intake.run_closes, world.resolver.run):
+        async with running(world.inbox.run, world.intake.run_closes, world.resolver.run):
             await pass_ms(1_000)
             claimed = await world.close(close.plan_id)
             assert claimed is not None

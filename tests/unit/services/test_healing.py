@@ -51,6 +51,7 @@ def everything(world: World) -> tuple[Callable[[], Coroutine[Any, Any, None]], .
         world.alerting.run,
         world.intake.run_plans,
         world.intake.run_closes,
+        world.inbox.run,
         world.resolver.run,
         world.operator_close.run,
         world.operator_resolve.run,

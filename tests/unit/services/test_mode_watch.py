@@ -211,7 +211,7 @@ def test_a_close_of_any_leg_is_refused_while_the_mode_is_another() -> None:
         assert result is not None
         assert result.error == Reason.MODE_CHANGED.value
         await world.ask(RequestKind.CLOSE)
-        async with running(world.operator_close.run, world.intake.run_closes):
+        async with running(world.inbox.run, world.operator_close.run, world.intake.run_closes):
             await pass_ms(2_000)
         assert (await world.request()).state is RequestState.REFUSED
         assert world.venue.requests == []

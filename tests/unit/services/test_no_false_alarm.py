@@ -76,6 +76,7 @@ def everything(world: World) -> tuple[Callable[[], Coroutine[Any, Any, None]], .
         world.reconciler.run,
         world.alerting.run,
         world.intake.run_closes,
+        world.inbox.run,
         world.resolver.run,
         world.canceller.run,
     )

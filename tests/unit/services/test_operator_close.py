@@ -38,7 +38,7 @@ def test_the_fill_is_split_at_the_drift_of_the_moment(
         world.venue.positions[LEG] = D(exchange)
         world.venue.updated_ms.setdefault(LEG, world.clock.now_ms() - 60_000)
         await world.ask(RequestKind.CLOSE, qty=asked)
-        async with running(world.operator_close.run, world.intake.run_closes):
+        async with running(world.inbox.run, world.operator_close.run, world.intake.run_closes):
             await pass_ms(2_000)
         assert (await world.request()).state is RequestState.DONE
         assert (await world.ledger()).amt == D(ledger_after)
@@ -64,7 +64,9 @@ def test_the_lane_and_the_request_work_on_one_close_together() -> None:
 
         looks: list[int] = []
         world.venue.before_view = slow
-        async with running(world.operator_close.run, world.intake.run_closes, world.publisher.run_streams):
+        async with running(
+            world.inbox.run, world.operator_close.run, world.intake.run_closes, world.publisher.run_streams
+        ):
             await pass_ms(3_000)
         assert len(world.venue.requests) == 1
         assert [result.executed for result in world.bus.results] == [True]
@@ -82,7 +84,7 @@ def test_a_request_that_is_interrupted_closes_what_was_asked_and_no_more(busy_st
         await world.own(D(7))
         await world.ask(RequestKind.CLOSE, qty="3")
         world.journal.busy_steps.extend([False] * (busy_step - 1) + [True])
-        async with running(world.operator_close.run, world.intake.run_closes, world.resolver.run):
+        async with running(world.inbox.run, world.operator_close.run, world.intake.run_closes, world.resolver.run):
             await pass_ms(20_000)
         assert len(world.venue.requests) == 1
         assert world.venue.positions[LEG] == D(4)
@@ -99,10 +101,10 @@ def test_a_request_found_again_after_its_slice_was_filled_sends_nothing() -> Non
         world = await new_world()
         await world.own(D(7))
         request = await world.ask(RequestKind.CLOSE, qty="3")
-        async with running(world.operator_close.run):
+        async with running(world.inbox.run, world.operator_close.run):
             await pass_ms(1_000)
         await world.write(lambda tx: tx.put_request(request))  # as if its end had never been written
-        async with running(world.operator_close.run):
+        async with running(world.inbox.run, world.operator_close.run):
             await pass_ms(1_000)
         assert len(world.venue.requests) == 1
         assert (await world.request()).outcome == "3 closed"
@@ -123,7 +125,7 @@ def test_a_request_for_all_of_it_goes_on_with_the_next_slice() -> None:
         await world.ask(RequestKind.CLOSE)
         # plan, claim and outcome of the first slice; the plan of the second finds the journal busy
         world.journal.busy_steps.extend([False, False, False, True])
-        async with running(world.operator_close.run):
+        async with running(world.inbox.run, world.operator_close.run):
             await pass_ms(3_000)
         assert [permit.qty for permit in world.venue.requests] == [D(3), D(3), D(1)]
         assert world.venue.positions[LEG] == ZERO
@@ -144,7 +146,7 @@ def test_a_slice_without_an_answer_is_not_sent_again() -> None:
 
         world.venue.scripts.append(lost)
         await world.ask(RequestKind.CLOSE)
-        async with running(world.operator_close.run, world.intake.run_closes):
+        async with running(world.inbox.run, world.operator_close.run, world.intake.run_closes):
             await pass_ms(1_000)
         assert (await world.request()).state is RequestState.REFUSED
         close = await world.close("oc-r1-1")

@@ -50,7 +50,7 @@ def test_a_word_that_is_found_again_moves_the_ledger_once(busy_step: int) -> Non
         world = await world_with_an_unknown_order()
         await world.ask(RequestKind.RESOLVE_FILLED, client_order_id=NAME)
         world.journal.busy_steps.extend([False] * (busy_step - 1) + [True])
-        async with running(world.operator_resolve.run):
+        async with running(world.inbox.run, world.operator_resolve.run):
             await pass_ms(2_000)
         assert (await world.ledger()).amt == D(5)
         order = await world.order("p1")
@@ -69,7 +69,7 @@ def test_the_trade_of_an_order_that_a_person_called_filled_moves_nothing_more() 
     async def story() -> None:
         world = await world_with_an_unknown_order()
         await world.ask(RequestKind.RESOLVE_FILLED, client_order_id=NAME)
-        async with running(world.operator_resolve.run, world.resolver.run):
+        async with running(world.inbox.run, world.operator_resolve.run, world.resolver.run):
             await pass_ms(500)
             world.venue.trade(LEG, Side.BUY, D(5), NAME)
             await pass_ms(1_000)
@@ -87,7 +87,7 @@ def test_the_word_that_it_never_arrived_ends_the_plan() -> None:
     async def story() -> None:
         world = await world_with_an_unknown_order()
         await world.ask(RequestKind.RESOLVE_NOT_ACCEPTED, client_order_id=NAME)
-        async with running(world.operator_resolve.run):
+        async with running(world.inbox.run, world.operator_resolve.run):
             await pass_ms(500)
         (result,) = await world.flushed()
         assert (result.executed, result.error) == (False, Reason.NOT_ACCEPTED.value)
@@ -104,7 +104,7 @@ def test_a_word_before_the_window_has_ended_is_refused() -> None:
         world.venue.scripts.append(no_answer)
         await world.execute(world.plan("p1"))
         await world.ask(RequestKind.RESOLVE_NOT_ACCEPTED, client_order_id=NAME)
-        async with running(world.operator_resolve.run):
+        async with running(world.inbox.run, world.operator_resolve.run):
             await pass_ms(500)
         assert (await world.request()).state is RequestState.REFUSED
         order = await world.order("p1")
@@ -132,7 +132,7 @@ def test_nobody_can_say_that_an_order_never_arrived_once_it_has_traded() -> None
             await world.write(repair)
             await pass_ms(500)
             await world.ask(RequestKind.RESOLVE_NOT_ACCEPTED, client_order_id=NAME)
-            async with running(world.operator_resolve.run):
+            async with running(world.inbox.run, world.operator_resolve.run):
                 await pass_ms(500)
         assert (await world.request()).state is RequestState.REFUSED
         order = await world.order("p1")

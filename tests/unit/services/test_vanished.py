@@ -84,7 +84,7 @@ def test_a_person_may_say_that_it_is_over(filled: int) -> None:
         world = await vanished(60_000, filled)
         await settled(world, 5_000)
         await world.ask(RequestKind.RESOLVE_ENDED, client_order_id=NAME)
-        async with running(world.operator_resolve.run):
+        async with running(world.inbox.run, world.operator_resolve.run):
             await pass_ms(500)
         assert (await world.request()).state is RequestState.DONE
         (result,) = await world.flushed()
@@ -102,7 +102,7 @@ def test_nobody_can_say_that_what_rested_was_never_accepted() -> None:
         world = await vanished(60_000)
         await settled(world, 5_000)
         await world.ask(RequestKind.RESOLVE_NOT_ACCEPTED, client_order_id=NAME)
-        async with running(world.operator_resolve.run):
+        async with running(world.inbox.run, world.operator_resolve.run):
             await pass_ms(500)
         assert (await world.request()).state is RequestState.REFUSED
 

@@ -26,6 +26,7 @@ from holdfast.services.execute import Executor
 from holdfast.services.feed import Feed
 from holdfast.services.fills import Fills
 from holdfast.services.holds import BusHolds
+from holdfast.services.inbox import Inbox
 from holdfast.services.intake import Intake
 from holdfast.services.knocks import Knocks
 from holdfast.services.open_orders import OpenOrders
@@ -82,6 +83,7 @@ class World:
     closer: Closer
     resolver: Resolver
     open_orders: OpenOrders
+    inbox: Inbox
     operator_close: OperatorClose
     operator_resolve: OperatorResolve
     intake: Intake
@@ -301,6 +303,7 @@ async def unseen_world(limits: Limits = LIMITS, venue_of: Callable[[VirtualClock
         closer=closer,
         resolver=resolver,
         open_orders=open_orders,
+        inbox=Inbox(apply),
         operator_close=OperatorClose(apply, venue, closer),
         operator_resolve=OperatorResolve(apply, venue, publisher),
         cancel_plans=cancel_plans,
