@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from holdfast.compose import account as compose_account
 from holdfast.journal import leases
+from holdfast.lab.torture.acts import ACTIVE_MS
 from holdfast.lab.torture.plants.catalogue import Catalogue, adder
 from holdfast.lab.torture.plants.needs import act, both, shape
 from holdfast.lab.torture.plants.swaps import everywhere, swapped
@@ -45,7 +46,7 @@ def _secret() -> AbstractContextManager[None]:
 @_plant(
     "attempts-not-counted",
     "closes without progress are not counted, and the next one follows at once",
-    act("no_trading 9000"),
+    act(f"no_trading {ACTIVE_MS}"),
 )
 def _attempts() -> AbstractContextManager[None]:
     def uncounted(tx: Any, order: Any, limits: Any, now_ms: int) -> Any:
