@@ -215,6 +215,7 @@ def test_a_drift_larger_than_one_order_may_be_is_closed_slice_by_slice(world: Wo
     assert sum(filled) == 12_000
     assert max(filled) <= 5_000
     assert desk.exchange.position(symbol) == 0
+    world.exchange.post("price", symbol=symbol, price="100", motion="walking")  # other accounts' tests trade it too
 
 
 def test_a_close_that_fills_in_part_is_followed_by_one_for_the_rest(world: World) -> None:
