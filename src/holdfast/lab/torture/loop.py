@@ -212,7 +212,7 @@ class VirtualLoop(asyncio.BaseEventLoop):
                     self._tell_of(error, call)
 
     def _tell_of(self, error: BaseException, call: _Call) -> None:
-        context = {"message": f"Exception in callback {call._callback!r}", "exception": error, "handle": call}  # noqa: SLF001
+        context = {"message": f"Exception in callback {call._callback!r}", "exception": error, "handle": call}  # noqa: SLF001 - asyncio tells it so
         self.call_exception_handler(context)
 
     def _take_due(self, calls: deque[_Call]) -> None:
