@@ -48,6 +48,8 @@ class Schedule:
     faults: tuple[Act, ...]
     dice: int | None = None
     """Which keyed dice fall (`dice`); None: the seed's shared ones."""
+    active_ms: int = ACTIVE_MS
+    """So long things happen; then everything works again."""
 
     def keeping(self, *, deeds: Sequence[Act] | None = None, faults: Sequence[Act] | None = None) -> Schedule:
         """The same history with these acts alone."""

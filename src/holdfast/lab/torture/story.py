@@ -49,6 +49,7 @@ class Story:
     """What the oracle said first when it was kept; empty if nothing was violated."""
     dice: int | None
     """None: those that the seed's own schedule has, which shift with every draw more."""
+    active_ms: int
     shape: Shape
     faults: tuple[Act, ...]
     deeds: tuple[Act, ...]
@@ -60,7 +61,7 @@ class Story:
 
     def schedule(self, dice: int | None) -> Schedule:
         """What is played, with these dice."""
-        return Schedule(self.seed, self.shape, self.deeds, self.faults, dice)
+        return Schedule(self.seed, self.shape, self.deeds, self.faults, dice, self.active_ms)
 
     def play(self) -> Ended:
         """Play it with its own dice."""
@@ -77,7 +78,17 @@ def of_schedule(schedule: Schedule, *, version: str, climate: str, plant: str) -
     """The story of a schedule; with the first keyed dice that break the same rule as its seed's own, if any do."""
     violation = _first(play_history(schedule))
     story = Story(
-        FORMAT, version, schedule.seed, climate, plant, violation, None, schedule.shape, schedule.faults, schedule.deeds
+        format=FORMAT,
+        version=version,
+        seed=schedule.seed,
+        climate=climate,
+        plant=plant,
+        violation=violation,
+        dice=None,
+        active_ms=schedule.active_ms,
+        shape=schedule.shape,
+        faults=schedule.faults,
+        deeds=schedule.deeds,
     )
     for dice in range(DICE_TRIES):
         again = _first(play_history(story.schedule(dice)))

@@ -1,7 +1,7 @@
 """One history: the world of a schedule from its first moment until the product is at rest, and the oracle's word on it.
 
     0 ... BEGIN_MS             the product starts
-    ... BEGIN_MS + ACTIVE_MS   deeds and faults
+    ... BEGIN_MS + active_ms   deeds and faults
     then                       no more faults; the product has `REST_MS_MAX` to come to rest
 
 A history ends early when the oracle finds a violation, or when everything is at rest.
@@ -19,7 +19,7 @@ from holdfast.domain.entry import EntryKind
 from holdfast.domain.names import AccountId
 from holdfast.journal import InlineRunner
 from holdfast.journal.store import SqlJournal
-from holdfast.lab.torture.acts import ACTIVE_MS, BEGIN_MS
+from holdfast.lab.torture.acts import BEGIN_MS
 from holdfast.lab.torture.bus import MemoryValkey
 from holdfast.lab.torture.chronicle import Chronicle
 from holdfast.lab.torture.clock import VirtualClock
@@ -144,7 +144,7 @@ class World:
             self.prompter.prompt(act, self.trouble.strike)
         self.chronicle.heard = self.prompter.hear if self.prompter.is_waiting else None
         self._tick()
-        await self._until(lambda: False, BEGIN_MS + ACTIVE_MS)
+        await self._until(lambda: False, BEGIN_MS + self.schedule.active_ms)
         if not self.oracle.violations:
             self.chronicle.heard = None
             self.desk.calm()
