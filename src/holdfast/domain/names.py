@@ -9,7 +9,6 @@ from __future__ import annotations
 import base64
 import hashlib
 import re
-from functools import lru_cache
 from typing import NewType
 
 AccountId = NewType("AccountId", str)
@@ -27,7 +26,6 @@ _PLAN_ID = re.compile(r"[A-Za-z0-9._:/-]{1,128}")
 _SYMBOL = re.compile(r"[A-Z0-9_]{2,32}")
 
 
-@lru_cache(maxsize=4_096)
 def client_order_id(account: AccountId, plan_id: PlanId) -> ClientOrderId:
     """Derive the order's client id: `hf-` and 26 letters of a SHA-256 over account and plan id.
 
