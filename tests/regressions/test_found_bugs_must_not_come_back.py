@@ -125,3 +125,16 @@ def test_a_clock_that_was_set_ahead_does_not_make_an_old_read_a_new_one() -> Non
     bug = "offset-outlives-a-set-clock"
     assert rule_broken_with(bug) == "S20"
     assert goes_well_without(bug)
+
+
+def test_a_hold_does_not_forget_how_new_its_cause_was() -> None:
+    """A hold stands as long as its drift, although its process was started anew and the exchange's reads lag.
+
+    Somebody sells what the account held, and 80 ms later sells again: the stream says so, and the leg is held. The
+    process is stopped and starts anew; what it reads lags by 900 ms, and shows the position before both trades. That is
+    a drift as well, so the hold was updated, and took the old view for its cause. The next read, as old, showed the
+    moment between the two trades, in which everything agreed: newer than the cause, and the hold ended.
+    """
+    bug = "cause-goes-back"
+    assert rule_broken_with(bug) == "S20"
+    assert goes_well_without(bug)

@@ -81,6 +81,16 @@ def _shown_by(view: PositionView | None, evidence: Evidence) -> list[TradeId]:
     return [trade.trade_id for trade in trades if trade.venue_ms <= view.as_of_ms]
 
 
+def newest_cause_ms(standing: Hold | None, view: PositionView | None) -> int:
+    """As of when the newest was true that ever spoke for the hold (venue epoch ms; 0: nothing was seen).
+
+    It never goes back (ADR 0002): after a start the first view may lag behind what the life before saw, and a hold that
+    took that for its cause would be ended by another old view.
+    """
+    seen_ms = view.as_of_ms if view is not None else 0
+    return max(seen_ms, standing.cause_as_of_ms) if standing is not None else seen_ms
+
+
 def _hold(tx: Tx, judged: Judged, out: Written) -> None:
     facts, verdict = judged.facts.leg, judged.verdict
     leg, step, reason = facts.ledger.leg, judged.move.step, judged.move.reason
@@ -89,7 +99,7 @@ def _hold(tx: Tx, judged: Judged, out: Written) -> None:
     state = seen_in(judged, facts.ledger)
     tx.put_leg(replace(state, agreed_version=None, divergent_since_ms=state.divergent_since_ms or facts.now_ms))
     standing = automatic_hold(judged.facts.holds)
-    cause = facts.view.as_of_ms if facts.view is not None and verdict.row > 1 else 0
+    cause = newest_cause_ms(standing, facts.view)
     body = what_it_saw(judged) | {"reason": reason.value, "next_step": step.text}
     if standing is not None:
         changed = replace(

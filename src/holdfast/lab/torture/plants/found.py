@@ -18,6 +18,7 @@ from holdfast.lab.torture.plants.needs import DRIFT, act, both, shape
 from holdfast.lab.torture.plants.swaps import reworded, swapped
 from holdfast.lab.torture.story import read_story
 from holdfast.ports.venue import StreamUp
+from holdfast.services import moves
 from holdfast.services.context import Rules
 from holdfast.services.mode_watch import ModeWatch
 from holdfast.services.open_orders import OpenOrders
@@ -137,3 +138,12 @@ def _twice() -> AbstractContextManager[None]:
 )
 def _offset() -> AbstractContextManager[None]:
     return swapped(client, "was_set", lambda _then, _now: False)
+
+
+@_plant(
+    "cause-goes-back",
+    "a hold that is updated takes the last view for its cause, be it older than the one that placed it",
+    both(DRIFT, act("stale stale_positions")),
+)
+def _back() -> AbstractContextManager[None]:
+    return swapped(moves, "newest_cause_ms", lambda _standing, view: view.as_of_ms if view is not None else 0)
