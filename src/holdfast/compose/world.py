@@ -114,14 +114,11 @@ class World:
     """Symbols and prices are the same for all accounts: whichever has its turn reads them for all."""
     feeds: dict[AccountId, Feed] = field(default_factory=dict)
     wrapping: Wrapping = UNWRAPPED
-    _view_interval_ms: dict[AccountId, int] = field(default_factory=dict)
 
     def view_interval_ms(self, account: AccountId) -> int:
         """How often the account's complete view is read: as its settings say, or more rarely by the venue's limits."""
-        wanted_ms = self._view_interval_ms.get(account)
-        if wanted_ms is None:  # asked several times a second, and the tables behind it are slow to read
-            wanted_ms = self._view_interval_ms[account] = self.settings.limits(account).view_interval_ms
-        return max(wanted_ms, len(self.settings.accounts) * self.gate.view_spacing_ms())
+        spacing_ms = len(self.settings.accounts) * self.gate.view_spacing_ms()
+        return max(self.settings.view_interval_ms(account), spacing_ms)
 
     def open_orders_spacing_ms(self) -> int:
         """How far apart readings of one account's open orders must lie by the venue's limits."""

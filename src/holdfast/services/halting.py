@@ -34,9 +34,9 @@ async def halt_account(journal: Journal, account: AccountId, log: Log, why: str)
         if state.trading_state is TradingState.HALTED:
             return
         tx.set_trading_state(TradingState.HALTED, why)
-        entry = tx.append(Entry(EntryKind.HALTED, account, body={"who": "holdfast", "why": why}))
         text = f"{why}. Type: {', then '.join(HALTED_COMMANDS)} ({RUNBOOKS}/{HALTED_PAGE})"
-        tx.put_alert(new_alert(tx, f"{account} is halted", text, seq=entry.seq))
+        tx.put_alert(new_alert(tx, f"{account} is halted", text))
+        tx.append(Entry(EntryKind.HALTED, account, body={"who": "holdfast", "why": why}))
 
     await journal.transact(account, None, read=lambda reads: reads.account(), decide=lambda _: None, write=write)
     log.error("account_halted", account=account, why=why)

@@ -93,13 +93,11 @@ def _put_alert(tx: Tx, hold: Hold, text: str, out: Written) -> None:
     put_alert(tx, out, new_alert(tx, title, text, symbol=hold.leg.symbol, hold_id=hold.hold_id))
 
 
-def new_alert(
-    tx: Tx, title: str, text: str, *, symbol: Symbol | None = None, hold_id: HoldId | None = None, seq: int = 0
-) -> Alert:
-    """An alert that is due now; named by the journal line that tells of it: number `seq`, or else the next one."""
+def new_alert(tx: Tx, title: str, text: str, *, symbol: Symbol | None = None, hold_id: HoldId | None = None) -> Alert:
+    """An alert that is due now, named by the journal's next line, which is to tell of it."""
     state, now_ms = tx.account(), tx.now_ms()
     return Alert(
-        alert_id=f"alert-{seq or state.last_seq + 1}",
+        alert_id=f"alert-{state.last_seq + 1}",
         account=state.account,
         hold_id=hold_id,
         symbol=symbol,

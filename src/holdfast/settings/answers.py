@@ -82,6 +82,11 @@ class Settings:
             **{name: getattr(table, name) for name in limit_names()},
         )
 
+    def view_interval_ms(self, account: AccountId) -> int:
+        """One of these limits alone: it is asked for several times a second. Raises CannotStart as `limits` does."""
+        interval_ms: int = getattr(self._account(account), "view_interval_ms")  # noqa: B009 - its fields are made from `Limits`
+        return interval_ms
+
     def position_mode(self, account: AccountId) -> PositionMode:
         """How the account is expected to keep positions."""
         return self._account(account).position_mode
