@@ -14,6 +14,8 @@ ACTIVE_MS: Final = 6_500
 """So long things happen."""
 SYMBOLS: Final = ("BTCUSDT", "ETHUSDT")
 """Those that strategies trade; people trade a third one besides."""
+SHRINKING: Final = frozenset({("LONG", "SELL"), ("SHORT", "BUY")})
+"""Position side and side of an order in hedge mode that can only make a position smaller."""
 OPENING_SHARE: Final = 0.8
 """Trades by hand that open or enlarge a leg."""
 

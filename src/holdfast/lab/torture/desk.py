@@ -18,7 +18,7 @@ from holdfast.domain.operator import OperatorRequest, RequestKind, RequestState
 from holdfast.domain.order import OrderState
 from holdfast.domain.sides import PositionSide as LegSide
 from holdfast.domain.sides import TradingState
-from holdfast.lab.torture.acts import Act
+from holdfast.lab.torture.acts import SHRINKING, Act
 from holdfast.lab.torture.machine import KEYS
 from holdfast.lab.torture.schedule import FOREIGN_SYMBOL, LOT
 from holdfast.lab.torture.settings import ACCOUNT
@@ -42,7 +42,6 @@ if TYPE_CHECKING:
 Value = TypeVar("Value")
 SEND_AGAIN_MS: Final = 400
 SENDS_MAX: Final = 5
-SHRINKING: Final = frozenset({("LONG", "SELL"), ("SHORT", "BUY")})
 ASK_AGAIN_MS: Final = 5_000
 OLD_MS: Final = 60_000
 OVERTAKES_MS: Final = 40

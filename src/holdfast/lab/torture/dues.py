@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final
 
 from holdfast.domain.hold import HoldOwner, StepKind
+from holdfast.lab.torture.watch import STAMP_AGE_MS_MAX
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -23,7 +24,6 @@ if TYPE_CHECKING:
 
 OVERDUE_MS_MAX: Final = 1_900
 """Legs with a hold are looked around for every second, and a commit takes its time."""
-STAMP_AGE_MS_MAX: Final = 1_000
 
 
 @dataclass(slots=True)

@@ -81,9 +81,8 @@ class _Call(asyncio.TimerHandle):
         self._callback = _nothing
         self._args = ()
 
-    def when(self) -> float:
-        """Raise: the loop does not keep it. Nobody asks."""
-        raise NotInThisWorld("a call of the virtual loop does not know when it is due")
+    def __repr__(self) -> str:
+        return f"<call of {self._callback!r}>"  # asyncio's own tells what is not kept here
 
 
 def _nothing() -> None:
@@ -212,8 +211,7 @@ class VirtualLoop(asyncio.BaseEventLoop):
                     self._tell_of(error, call)
 
     def _tell_of(self, error: BaseException, call: _Call) -> None:
-        context = {"message": f"Exception in callback {call._callback!r}", "exception": error, "handle": call}  # noqa: SLF001 - asyncio tells it so
-        self.call_exception_handler(context)
+        self.call_exception_handler({"message": f"Exception in {call!r}", "exception": error, "handle": call})
 
     def _take_due(self, calls: deque[_Call]) -> None:
         """Move due timers to the calls; if there is nothing to call, let time pass first."""

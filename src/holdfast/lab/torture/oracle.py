@@ -41,7 +41,7 @@ from holdfast.lab.torture.persons import Persons
 from holdfast.lab.torture.settings import ACCOUNT, CANARIES
 from holdfast.lab.torture.sight import Sight
 from holdfast.lab.torture.streams import Stream, shown
-from holdfast.lab.torture.watch import Watch
+from holdfast.lab.torture.watch import STAMP_AGE_MS_MAX, Watch
 from holdfast.sim.core.orders import Source
 
 if TYPE_CHECKING:
@@ -60,7 +60,6 @@ if TYPE_CHECKING:
 NAME: Final = AccountId(ACCOUNT)
 PAGE_MAX: Final = 1_000
 VIOLATIONS_MAX: Final = 20
-STAMP_AGE_MS_MAX: Final = 1_000
 OWN_ANSWERS: Final = ("reused-", "full-", "busy-", "forged-", "bad-", "reserved-")
 """Results about one delivery, not about the plan: they say so by their id."""
 FORESEEN: Final = frozenset(
@@ -120,18 +119,13 @@ class Oracle:
             self.accuse,
             self.start_ms,
         )
-        self.sight = Sight(self.books, self.accuse)
+        self.sight = Sight(self.books, self.accuse, lambda: self.watch.clocks_are_true)
 
     def accuse(self, what: str) -> None:
         """Note a violation."""
         if len(self.violations) < VIOLATIONS_MAX:
             self.machine.chronicle.say("ORACLE", what)
             self.violations.append(what)
-
-    def venue_clock_was_set(self) -> None:
-        """The exchange's clock is set: its times say nothing any more."""
-        self.watch.clock_was_set()
-        self.sight.clock_was_set()
 
     # --- at every step ----------------------------------------------------------------------------------
 

@@ -34,7 +34,8 @@ class Sight:
 
     books: Books
     accuse: Callable[[str], None]
-    clocks_are_true: bool = True
+    clocks_are_true: Callable[[], bool] = lambda: True
+    """False once the exchange's clock was set: its times say nothing any more."""
     _shown: dict[LegKey, int] = field(default_factory=dict)
     """The newest venue time that the process which reconciles now has told of each leg."""
 
@@ -45,7 +46,7 @@ class Sight:
             body: Mapping[str, Any] = entry.body
             if entry.kind is EntryKind.LEASE and body["service"] == "reconcile":
                 self._shown.clear()
-            if not self.clocks_are_true:
+            if not self.clocks_are_true():
                 continue
             leg = (str(entry.symbol), str(body.get("position_side", "")))
             view = body.get("view")
@@ -55,10 +56,6 @@ class Sight:
                 entry.kind is EntryKind.HOLD_RELEASED and body.get("status") == AGREED
             ):
                 self._agrees(journaled, leg, Decimal(body["ledger_amt"]))
-
-    def clock_was_set(self) -> None:
-        """The exchange's clock is set: its times say nothing any more."""
-        self.clocks_are_true = False
 
     def _shows(self, journaled: JournaledEntry, leg: LegKey, as_of_ms: int) -> None:
         newest_ms = self._shown.get(leg, as_of_ms)

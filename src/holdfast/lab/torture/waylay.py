@@ -16,6 +16,7 @@ from decimal import Decimal
 from typing import TYPE_CHECKING, Final
 
 from holdfast.compose import ServiceName
+from holdfast.lab.torture.acts import SHRINKING
 from holdfast.lab.torture.schedule import LOT
 from holdfast.sim.core.fault_names import FaultName
 from holdfast.sim.core.faults import Match
@@ -37,7 +38,6 @@ FORCED_AFTER_MS: Final = 200
 UNTOLD_MS: Final = 300
 """So long after an order's execution positions are not told."""
 FRAMES: Final = "ACCOUNT_UPDATE"
-SHRINKING: Final = frozenset({("LONG", "SELL"), ("SHORT", "BUY")})
 
 
 @dataclass(slots=True)

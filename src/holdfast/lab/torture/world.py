@@ -119,7 +119,7 @@ class World:
         self.oracle = Oracle(self.machine, exchange, journal, self.desk, shape, START_MS)
         net.looked = self.oracle.exchange_changed
         self.oracle.lines = logs.lines
-        self.trouble.clock_was_set = self.oracle.venue_clock_was_set
+        self.trouble.clock_was_set = self.oracle.watch.clock_was_set
         self.desk.forge = Intruder(self.machine, self.oracle.watch).forge
         self.machine.newest = lambda kind: _newest(journal, EntryKind(kind))
         net.arrives = self._arrives

@@ -132,7 +132,7 @@ def in_a_new_life(stage: Stage) -> None:
 def after_a_clock_was_set(stage: Stage) -> None:
     """What is dated by a clock that was set says nothing."""
     stage.shows(START_MS + 500)
-    stage.sight.clock_was_set()
+    stage.sight.clocks_are_true = lambda: False
     stage.shows(START_MS + 400)
 
 

@@ -93,14 +93,7 @@ def _unknown_503() -> AbstractContextManager[None]:
     both(act("stale_orders"), NO_ANSWER),
 )
 def _not_found() -> AbstractContextManager[None]:
-    resolve = recovery.resolve
-
-    def hasty(facts: Any) -> Any:
-        if facts.lookup is recovery.Lookup.NOT_THERE and facts.report is None:
-            return recovery.Resolution.NOT_ACCEPTED
-        return resolve(facts)
-
-    return everywhere(resolve, hasty)
+    return _proves_absence(recovery.Lookup.NOT_THERE)
 
 
 @_plant(
@@ -109,14 +102,18 @@ def _not_found() -> AbstractContextManager[None]:
     both(NO_ANSWER, act("read answer", "network cut", "ban", "refused")),
 )
 def _not_asked() -> AbstractContextManager[None]:
+    return _proves_absence(recovery.Lookup.FAILED)
+
+
+def _proves_absence(lookup: recovery.Lookup) -> AbstractContextManager[None]:
     resolve = recovery.resolve
 
-    def absent(facts: Any) -> Any:
-        if facts.lookup is recovery.Lookup.FAILED and facts.report is None:
+    def hasty(facts: Any) -> Any:
+        if facts.lookup is lookup and facts.report is None:
             return recovery.Resolution.NOT_ACCEPTED
         return resolve(facts)
 
-    return everywhere(resolve, absent)
+    return everywhere(resolve, hasty)
 
 
 @_plant("sending-at-start-is-refused", "an order that was being sent when the process died counts as never sent", CRASH)
